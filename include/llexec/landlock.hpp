@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// From a policy to a Landlock ruleset on the running kernel, and enforcing one on the calling
+// thread.
+#pragma once
+
+#include "llexec/access.hpp"
+#include "llexec/fd.hpp"
+#include "llexec/policy.hpp"
+#include "llexec/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace llexec {
+
+/// The system calls that this layer makes, injected so that any kernel can be simulated. Each
+/// returns a non-negative value, or a negative errno value.
+class LandlockSyscalls {
+  public:
+    struct RulesetAttr {
+        std::uint64_t handled_access_fs;
+        std::uint64_t handled_access_net;
+        std::uint64_t scoped;
+    };
+
+    LandlockSyscalls() = default;
+    LandlockSyscalls(const LandlockSyscalls&) = delete;
+    LandlockSyscalls& operator=(const LandlockSyscalls&) = delete;
+    virtual ~LandlockSyscalls() = default;
+
+    /// landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    [[nodiscard]] virtual int abi_version() = 0;
+    /// landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_ERRATA)
+    [[nodiscard]] virtual int errata() = 0;
+    /// landlock_create_ruleset(2): a new close-on-exec descriptor.
+    [[nodiscard]] virtual int create_ruleset(const RulesetAttr& attr) = 0;
+    /// landlock_add_rule(2) with LANDLOCK_RULE_PATH_BENEATH
+    [[nodiscard]] virtual int add_path_rule(int ruleset, std::uint64_t access, int parent) = 0;
+    /// landlock_add_rule(2) with LANDLOCK_RULE_NET_PORT
+    [[nodiscard]] virtual int add_port_rule(int ruleset, std::uint64_t access,
+                                            std::uint64_t port) = 0;
+    /// landlock_restrict_self(2)
+    [[nodiscard]] virtual int restrict_self(int ruleset, std::uint32_t flags) = 0;
+    /// open(2) with O_PATH | O_CLOEXEC, symbolic links followed
+    [[nodiscard]] virtual int open_path(const char* path) = 0;
+    /// fstat(2): 1 for a directory, 0 for anything else
+    [[nodiscard]] virtual int is_directory(int fd) = 0;
+    /// prctl(PR_SET_NO_NEW_PRIVS)
+    [[nodiscard]] virtual int set_no_new_privs() = 0;
+};
+
+/// The running kernel. One object for the life of the process; stateless.
+[[nodiscard]] LandlockSyscalls& system_landlock();
+
+/// What a kernel's Landlock can do.
+struct KernelSupport {
+    int abi = 0; ///< 1 or more
+    std::uint32_t errata =
+        0;              ///< fixed errata, bit N-1 for erratum N; 0 also if the kernel cannot tell
+    AccessMasks rights; ///< the rights it can handle, as far as this version knows them
+};
+
+/// Asks the kernel. Kind unsupported if it has no Landlock (ENOSYS) or has it disabled
+/// (EOPNOTSUPP).
+[[nodiscard]] Result<KernelSupport>
+query_kernel_support(LandlockSyscalls& syscalls = system_landlock());
+
+struct BuiltRuleset {
+    UniqueFd fd; ///< the ruleset; close-on-exec
+    AccessMasks
+        handled; ///< what it handles: the policy's rights that the kernel has; not all empty
+    std::vector<Diagnostic> notes; ///< what the policy asks for and this ruleset does not have
+    std::size_t rules_added = 0;   ///< objects with a rule
+    std::size_t rules_skipped =
+        0; ///< objects left out: path missing, or no right left on this kernel
+};
+
+/// Makes the kernel object for a policy.
+///
+/// Rights that the kernel lacks: with compat best-effort each is reported in `notes` and left out;
+/// with strict they are an error of kind unsupported. If nothing can be handled, it is that error
+/// in both cases. A path that cannot be opened: reported and skipped (its rights stay handled, so
+/// the effect is denial), or, with missing_paths = "error", an error of kind policy. Symbolic links
+/// are followed; a relative path starts at the calling process's working directory. A rule on what
+/// is not a directory loses the directory-only rights; if none is left that is an error of kind
+/// policy, as in Landlock Config. Errors list all their findings.
+[[nodiscard]] Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
+                                                 LandlockSyscalls& syscalls = system_landlock());
+
+/// The flags of landlock_restrict_self(2) (LANDLOCK_RESTRICT_SELF_*: the LOG flags, ABI 7, and
+/// NO_NEW_PRIVS, ABI 11) that an [enforce] table asks for, whatever the running kernel knows.
+[[nodiscard]] std::uint32_t restrict_flags(const Enforce& enforce);
+
+/// Enforces the ruleset on the calling thread, for good. `flags` as from restrict_flags():
+/// NO_NEW_PRIVS is done with prctl(2) first, which every kernel has; LOG flags are left out below
+/// ABI 7, where denials are not logged at all. EPERM without no_new_privs and without
+/// CAP_SYS_ADMIN; E2BIG at the 17th layer.
+[[nodiscard]] Result<> restrict_self(const BuiltRuleset& ruleset, const KernelSupport& support,
+                                     std::uint32_t flags,
+                                     LandlockSyscalls& syscalls = system_landlock());
+
+} // namespace llexec

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/fd.hpp"
+
+#include <cerrno>
+#include <unistd.h>
+
+namespace llexec {
+
+void UniqueFd::reset(int fd) noexcept {
+    const int old = std::exchange(fd_, fd < 0 ? -1 : fd);
+    if (old < 0 || old == fd_)
+        return;
+    const int saved = errno;
+    // Never retried: on Linux the descriptor is gone even if close() says EINTR.
+    ::close(old);
+    errno = saved;
+}
+
+} // namespace llexec
