@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/landlock.hpp"
+#include "llexec/landlock_uapi.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace llexec {
+namespace {
+
+/// Builds one ruleset: the state that the steps share.
+class Builder {
+  public:
+    Builder(const Policy& policy, const KernelSupport& support, LandlockSyscalls& syscalls)
+        : policy_(policy), support_(support), syscalls_(syscalls) {}
+
+    Result<BuiltRuleset> build() {
+        reduce_to_kernel();
+        if (lost_something_ && policy_.enforce.compat == Compat::strict)
+            return refuse(
+                ErrorKind::unsupported,
+                fmt::format(
+                    "policy '{}' has compat = \"strict\", and this kernel (Landlock ABI {}) "
+                    "lacks some of what it asks for",
+                    policy_.name, support_.abi),
+                "use a newer kernel, or compat = \"best-effort\"");
+        if (built_.handled.empty())
+            return refuse(
+                ErrorKind::unsupported,
+                fmt::format("this kernel (Landlock ABI {}) can enforce nothing of policy '{}'",
+                            support_.abi, policy_.name));
+
+        const int fd = syscalls_.create_ruleset({.handled_access_fs = built_.handled.fs,
+                                                 .handled_access_net = built_.handled.net,
+                                                 .scoped = built_.handled.scoped});
+        if (fd < 0)
+            return system_error(-fd, "landlock_create_ruleset failed");
+        built_.fd.reset(fd);
+
+        for (const PathRule& rule : policy_.paths)
+            if (Result<> added = add_path(rule); !added)
+                return std::unexpected(std::move(added.error()));
+        for (const PortRule& rule : policy_.ports)
+            if (Result<> added = add_port(rule); !added)
+                return std::unexpected(std::move(added.error()));
+        if (fatal_)
+            return refuse(ErrorKind::policy,
+                          fmt::format("policy '{}' cannot be built", policy_.name));
+        return std::move(built_);
+    }
+
+  private:
+    void report(Severity severity, Position position, std::string message,
+                std::string advice = {}) {
+        built_.notes.push_back(Diagnostic{.severity = severity,
+                                          .file = policy_.file,
+                                          .position = position,
+                                          .message = std::move(message),
+                                          .advice = std::move(advice)});
+        fatal_ = fatal_ || severity == Severity::error;
+    }
+
+    std::unexpected<Error> refuse(ErrorKind kind, std::string what, std::string hint = {}) {
+        std::unexpected<Error> error = failure(kind, std::move(what), std::move(hint));
+        error.error().diagnostics = std::move(built_.notes);
+        return error;
+    }
+
+    void reduce_to_kernel() {
+        AccessMasks unknown = policy_.handled;
+        for (const AccessRight& right : access_rights()) {
+            const std::uint64_t wanted = policy_.handled.of(right.access_class) & right.bit;
+            unknown.of(right.access_class) &= ~right.bit;
+            if (wanted == 0)
+                continue;
+            if ((support_.rights.of(right.access_class) & right.bit) != 0)
+                built_.handled.of(right.access_class) |= right.bit;
+            else
+                report_lost(right);
+        }
+        for (const AccessClass access_class :
+             {AccessClass::fs, AccessClass::net, AccessClass::scope})
+            if (unknown.of(access_class) != 0)
+                lose({}, fmt::format("{} rights {:#x} are not known to this version of llexec",
+                                     to_string(access_class), unknown.of(access_class)));
+        if (policy_.enforce.log_position.line != 0 && policy_.enforce.log != LogMode::none &&
+            support_.abi < uapi::log_flags_abi)
+            lose(policy_.enforce.log_position,
+                 fmt::format("this kernel (Landlock ABI {}) does not log denials: ABI {} (Linux "
+                             "{}) is needed",
+                             support_.abi, uapi::log_flags_abi, linux_of_abi(uapi::log_flags_abi)));
+    }
+
+    void report_lost(const AccessRight& right) {
+        // Before ABI 2 a link or rename across directories is refused to every confined program.
+        const std::string_view effect =
+            right.name == "refer" ? "stays denied everywhere" : "stays unrestricted";
+        lose({},
+             fmt::format(
+                 "{} right '{}' {}: it needs Landlock ABI {} (Linux {}), this kernel has ABI {}",
+                 to_string(right.access_class), right.name, effect, right.first_abi,
+                 linux_of_abi(right.first_abi), support_.abi));
+    }
+
+    void lose(Position position, std::string message) {
+        lost_something_ = true;
+        report(policy_.enforce.compat == Compat::strict ? Severity::error : Severity::warning,
+               position, std::move(message));
+    }
+
+    void skip_path(const PathRule& rule, int code) {
+        ++built_.rules_skipped;
+        const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
+        report(fatal ? Severity::error : Severity::warning, rule.position,
+               fmt::format("cannot open '{}': {}{}", rule.path,
+                           std::generic_category().message(code),
+                           fatal ? "" : "; the rule is left out, and what it grants is denied"),
+               fatal ? "create it, or remove the rule, or use missing_paths = \"warn\"" : "");
+    }
+
+    Result<> add_path(const PathRule& rule) {
+        std::uint64_t access = rule.access & built_.handled.fs;
+        if (access == 0) {
+            ++built_.rules_skipped;
+            return {};
+        }
+        // A name with a NUL byte names nothing; as a C string it would name something else.
+        if (rule.path.find('\0') != std::string::npos) {
+            skip_path(rule, EINVAL);
+            return {};
+        }
+        const int opened = syscalls_.open_path(rule.path.c_str());
+        if (opened < 0) {
+            skip_path(rule, -opened);
+            return {};
+        }
+        const UniqueFd parent(opened);
+        const int directory = syscalls_.is_directory(parent.get());
+        if (directory < 0)
+            return system_error(-directory, fmt::format("cannot stat '{}'", rule.path));
+        if (directory == 0)
+            access &= file_rights();
+        if (access == 0) {
+            report(
+                Severity::error, rule.position,
+                fmt::format("'{}' is not a directory, and only directory rights are granted on it",
+                            rule.path),
+                "grant at least one of execute, write_file, read_file, truncate, ioctl_dev, or "
+                "name "
+                "the directory");
+            return {};
+        }
+        if (const int error = syscalls_.add_path_rule(built_.fd.get(), access, parent.get());
+            error < 0)
+            return system_error(-error,
+                                fmt::format("landlock_add_rule failed for '{}'", rule.path));
+        ++built_.rules_added;
+        return {};
+    }
+
+    Result<> add_port(const PortRule& rule) {
+        const std::uint64_t access = rule.access & built_.handled.net;
+        if (access == 0) {
+            ++built_.rules_skipped;
+            return {};
+        }
+        if (const int error = syscalls_.add_port_rule(built_.fd.get(), access, rule.port);
+            error < 0)
+            return system_error(-error,
+                                fmt::format("landlock_add_rule failed for port {}", rule.port));
+        ++built_.rules_added;
+        return {};
+    }
+
+    const Policy& policy_;
+    const KernelSupport& support_;
+    LandlockSyscalls& syscalls_;
+    BuiltRuleset built_;
+    bool lost_something_ = false;
+    bool fatal_ = false;
+};
+
+} // namespace
+
+Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
+                                   LandlockSyscalls& syscalls) {
+    return Builder(policy, support, syscalls).build();
+}
+
+} // namespace llexec

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/landlock.hpp"
+#include "llexec/landlock_uapi.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace llexec {
+namespace {
+
+int checked(long value) {
+    return value < 0 ? -errno : static_cast<int>(value);
+}
+
+// struct landlock_path_beneath_attr is packed in the kernel's interface.
+struct [[gnu::packed]] PathBeneathAttr {
+    std::uint64_t allowed_access;
+    std::int32_t parent_fd;
+};
+static_assert(sizeof(PathBeneathAttr) == 12);
+
+struct NetPortAttr {
+    std::uint64_t allowed_access;
+    std::uint64_t port;
+};
+static_assert(sizeof(NetPortAttr) == 16);
+static_assert(sizeof(LandlockSyscalls::RulesetAttr) == 24);
+
+class SystemLandlock final : public LandlockSyscalls {
+  public:
+    int abi_version() override {
+        return checked(
+            ::syscall(SYS_landlock_create_ruleset, nullptr, 0, uapi::create_ruleset_version));
+    }
+
+    int errata() override {
+        return checked(
+            ::syscall(SYS_landlock_create_ruleset, nullptr, 0, uapi::create_ruleset_errata));
+    }
+
+    int create_ruleset(const RulesetAttr& attr) override {
+        // An older kernel takes a longer structure as long as the part that it does not know is
+        // zero.
+        return checked(::syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0));
+    }
+
+    int add_path_rule(int ruleset, std::uint64_t access, int parent) override {
+        const PathBeneathAttr attr{.allowed_access = access, .parent_fd = parent};
+        return checked(
+            ::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_path_beneath, &attr, 0));
+    }
+
+    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port) override {
+        const NetPortAttr attr{.allowed_access = access, .port = port};
+        return checked(::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_net_port, &attr, 0));
+    }
+
+    int restrict_self(int ruleset, std::uint32_t flags) override {
+        return checked(::syscall(SYS_landlock_restrict_self, ruleset, flags));
+    }
+
+    int open_path(const char* path) override { return checked(::open(path, O_PATH | O_CLOEXEC)); }
+
+    int is_directory(int fd) override {
+        struct stat status{};
+        if (::fstat(fd, &status) < 0)
+            return -errno;
+        return S_ISDIR(status.st_mode) ? 1 : 0;
+    }
+
+    int set_no_new_privs() override { return checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
+};
+
+} // namespace
+
+LandlockSyscalls& system_landlock() {
+    static SystemLandlock instance;
+    return instance;
+}
+
+} // namespace llexec
