@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The commands. A new one is a source file with an add_ function, declared and listed here.
+#pragma once
+
+#include "exit_code.hpp"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace llexec::cli {
+
+/// What main() and the commands share. Lives until the process ends.
+struct Context {
+    bool json = false;             ///< --json
+    bool separator = false;        ///< there was a "--" on the command line
+    std::vector<std::string> rest; ///< the arguments after the first "--", untouched
+    ExitCode exit = ExitCode::ok;  ///< set by the command that ran
+};
+
+/// Adds one subcommand to `app`. Its callback does the work, never throws and sets `context.exit`.
+using AddCommand = void (*)(CLI::App& app, Context& context);
+
+void add_check(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
+
+/// In the order of --help.
+inline constexpr std::array<AddCommand, 2> commands{
+    add_check,
+    add_run,
+};
+
+} // namespace llexec::cli

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The Landlock Config body. Where its parser and its schema disagree, this follows the parser.
+#include "llexec/access.hpp"
+#include "policy/parts.hpp"
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace llexec {
+namespace {
+
+constexpr std::string_view fs_example = R"(["abi.read_execute"])";
+constexpr std::string_view net_example = R"(["bind_tcp"])";
+constexpr std::string_view scope_example = R"(["abi.all"])";
+
+/// Where the rights of a class are written.
+std::string_view home_of(AccessClass access_class) {
+    switch (access_class) {
+    case AccessClass::fs:
+        return "filesystem rights go into handled_access_fs and [[path_beneath]]";
+    case AccessClass::net:
+        return "network rights go into handled_access_net and [[net_port]]";
+    case AccessClass::scope:
+        return "scopes go into scoped";
+    }
+    return "";
+}
+
+class BodyReader {
+  public:
+    BodyReader(const Node& root, Reader& reader, Policy& policy)
+        : root_(root), reader_(reader), policy_(policy) {}
+
+    void read() {
+        read_abi();
+        if (const Member* member = root_.find("ruleset"))
+            for (const Node* table : reader_.tables(*member))
+                read_ruleset(*table);
+        if (const Member* member = root_.find("path_beneath"))
+            for (const Node* table : reader_.tables(*member))
+                read_path_beneath(*table);
+        if (const Member* member = root_.find("net_port"))
+            for (const Node* table : reader_.tables(*member))
+                read_net_port(*table);
+        check_content();
+        for (auto& [path, rule] : paths_)
+            policy_.paths.push_back(std::move(rule));
+        for (auto& [port, rule] : ports_)
+            policy_.ports.push_back(rule);
+    }
+
+  private:
+    void read_abi() {
+        const Member* member = root_.find("abi");
+        if (member == nullptr)
+            return;
+        constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max();
+        const Node& value = member->value;
+        constexpr std::string_view advice = "the Landlock ABI version the policy is written for, "
+                                            "such as abi = 6";
+        abi_invalid_ = true;
+        if (value.kind != Node::Kind::integer) {
+            reader_.error(value.position,
+                          fmt::format("'abi' is {}, not an integer", describe(value.kind)),
+                          std::string(advice));
+        } else if (value.integer < 1 || value.integer > max) {
+            reader_.error(value.position,
+                          fmt::format("'abi' is {}, and must be 1 to {}", value.integer, max),
+                          std::string(advice));
+        } else {
+            abi_invalid_ = false;
+            policy_.abi = static_cast<int>(value.integer);
+        }
+    }
+
+    /// The rights that one keyword stands for; 0 with a finding, or for a group that is empty at
+    /// this ABI.
+    std::uint64_t read_keyword(const Node& node, AccessClass access_class) {
+        const std::string* word = reader_.string(node, "\"abi.all\"");
+        if (word == nullptr)
+            return 0;
+        if (const AccessRight* right = find_access_right(access_class, *word))
+            return right->bit;
+        if (!expand_group(access_class, *word, 1)) {
+            unknown_keyword(node, access_class);
+            return 0;
+        }
+        if (abi_invalid_)
+            return 0;
+        if (!policy_.abi) {
+            reader_.error(
+                node.position, fmt::format("group '{}' needs 'abi'", *word),
+                "write abi = N, the Landlock ABI version the policy is written for, before "
+                "the first table");
+            return 0;
+        }
+        const std::uint64_t access = *expand_group(access_class, *word, *policy_.abi);
+        if (access == 0)
+            reader_.warning(node.position,
+                            fmt::format("'{}' stands for no {} right at abi = {}", *word,
+                                        to_string(access_class), *policy_.abi));
+        return access;
+    }
+
+    void unknown_keyword(const Node& node, AccessClass access_class) {
+        std::vector<std::string_view> known{"abi.all"};
+        if (access_class == AccessClass::fs)
+            known.insert(known.end(), {"abi.read_execute", "abi.read_write"});
+        for (const AccessRight& right : access_rights()) {
+            if (right.access_class == access_class) {
+                known.push_back(right.name);
+                continue;
+            }
+            if (right.name == node.string) {
+                reader_.error(node.position,
+                              fmt::format("'{}' is a {} right, and this list takes {} rights",
+                                          node.string, to_string(right.access_class),
+                                          to_string(access_class)),
+                              std::string(home_of(right.access_class)));
+                return;
+            }
+        }
+        const auto meant = closest(node.string, known);
+        reader_.error(
+            node.position,
+            fmt::format("unknown {} right '{}'", to_string(access_class), printable(node.string)),
+            meant ? fmt::format("did you mean '{}'?", *meant)
+                  : fmt::format("known here: {}", alternatives(known)));
+    }
+
+    std::uint64_t read_access(const Member& member, AccessClass access_class,
+                              std::string_view example) {
+        std::uint64_t access = 0;
+        for (const Node& item : reader_.array(member, example))
+            access |= read_keyword(item, access_class);
+        return access;
+    }
+
+    void read_ruleset(const Node& table) {
+        reader_.check_keys(table, Place::ruleset);
+        const std::array fields{std::pair{"handled_access_fs", AccessClass::fs},
+                                std::pair{"handled_access_net", AccessClass::net},
+                                std::pair{"scoped", AccessClass::scope}};
+        bool found = false;
+        for (const auto& [key, access_class] : fields) {
+            const Member* member = table.find(key);
+            if (member == nullptr)
+                continue;
+            found = true;
+            policy_.handled.of(access_class) |= read_access(*member, access_class, scope_example);
+        }
+        if (!found)
+            reader_.error(
+                table.position, "empty ruleset",
+                "at least one of handled_access_fs, handled_access_net and scoped is needed");
+    }
+
+    const Member* require(const Node& table, std::string_view key, std::string_view example) {
+        const Member* member = table.find(key);
+        if (member == nullptr)
+            reader_.error(table.position, fmt::format("'{}' is missing", key),
+                          fmt::format("such as {} = {}", key, example));
+        return member;
+    }
+
+    void read_path_beneath(const Node& table) {
+        reader_.check_keys(table, Place::path_beneath);
+        const Member* allowed = require(table, "allowed_access", fs_example);
+        const Member* parent = require(table, "parent", R"(["/usr"])");
+        const std::uint64_t access =
+            allowed == nullptr ? 0 : read_access(*allowed, AccessClass::fs, fs_example);
+        // A right used in a rule is handled: Landlock Config infers it.
+        policy_.handled.fs |= access;
+        if (parent == nullptr)
+            return;
+        for (const Node& item : reader_.array(*parent, R"(["/usr"])"))
+            read_parent(item, access);
+    }
+
+    void read_parent(const Node& item, std::uint64_t access) {
+        const std::string* text = reader_.string(item, "\"/usr\"");
+        if (text == nullptr)
+            return;
+        if (has_variable(*text)) {
+            reader_.error(
+                item.position,
+                fmt::format("variable in '{}': variables are not supported by this version",
+                            printable(*text)),
+                "write the paths out; for a literal \"${\" write \"$${\"");
+            return;
+        }
+        if (text->empty()) {
+            reader_.warning(item.position, "the empty path names nothing");
+            return;
+        }
+        const std::string path = normalize_path(unescape_template(*text));
+        if (!path.starts_with('/'))
+            reader_.warning(item.position, fmt::format("'{}' is a relative path", printable(path)),
+                            "it means the working directory of whoever loads the policy: write an "
+                            "absolute path");
+        if (access == 0)
+            return;
+        const auto [rule, added] = paths_.try_emplace(
+            path, PathRule{.path = path, .access = access, .position = item.position});
+        if (!added)
+            rule->second.access |= access;
+    }
+
+    void read_net_port(const Node& table) {
+        reader_.check_keys(table, Place::net_port);
+        const Member* allowed = require(table, "allowed_access", net_example);
+        const Member* port = require(table, "port", "[443]");
+        const std::uint64_t access =
+            allowed == nullptr ? 0 : read_access(*allowed, AccessClass::net, net_example);
+        policy_.handled.net |= access;
+        if (port == nullptr)
+            return;
+        for (const Node& item : reader_.array(*port, "[443]"))
+            read_port(item, access);
+    }
+
+    void read_port(const Node& item, std::uint64_t access) {
+        constexpr std::int64_t max = std::numeric_limits<std::uint16_t>::max();
+        if (item.kind != Node::Kind::integer) {
+            reader_.error(item.position,
+                          fmt::format("expected a port number, found {}", describe(item.kind)),
+                          "such as 443");
+            return;
+        }
+        if (item.integer < 0 || item.integer > max) {
+            reader_.error(item.position, fmt::format("port {} is out of range", item.integer),
+                          item.integer < 0
+                              ? "0 to 65535"
+                              : "0 to 65535 (Landlock Config reads greater numbers, and then "
+                                "fails to build a ruleset from them)");
+            return;
+        }
+        if (access == 0)
+            return;
+        const auto port = static_cast<std::uint16_t>(item.integer);
+        const auto [rule, added] = ports_.try_emplace(
+            port, PortRule{.port = port, .access = access, .position = item.position});
+        if (!added)
+            rule->second.access |= access;
+    }
+
+    void check_content() {
+        // A document that has only what this version refuses is not empty, and has its own finding.
+        const bool content = root_.find("ruleset") != nullptr ||
+                             root_.find("path_beneath") != nullptr ||
+                             root_.find("net_port") != nullptr || root_.find("variable") != nullptr;
+        if (!content)
+            reader_.error(
+                {}, "empty configuration",
+                "at least one of [[ruleset]], [[path_beneath]] and [[net_port]] is needed");
+        else if (policy_.handled.empty() && !reader_.failed())
+            reader_.error({}, "no access right is handled, so there is nothing to enforce",
+                          "list the rights to restrict in [[ruleset]]");
+    }
+
+    const Node& root_;
+    Reader& reader_;
+    Policy& policy_;
+    bool abi_invalid_ = false;
+    std::map<std::string, PathRule, std::less<>> paths_;
+    std::map<std::uint16_t, PortRule> ports_;
+};
+
+} // namespace
+
+void read_body(const Node& root, Reader& reader, Policy& policy) {
+    BodyReader(root, reader, policy).read();
+}
+
+} // namespace llexec

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policy/parts.hpp"
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <span>
+#include <utility>
+
+namespace llexec {
+namespace {
+
+template<class Value>
+using Choice = std::pair<std::string_view, Value>;
+
+constexpr std::array modes{Choice<Mode>{"enforce", Mode::enforce},
+                           Choice<Mode>{"observe", Mode::observe}};
+constexpr std::array error_actions{Choice<OnError>{"deny", OnError::deny},
+                                   Choice<OnError>{"allow", OnError::allow}};
+constexpr std::array compat_levels{Choice<Compat>{"best-effort", Compat::best_effort},
+                                   Choice<Compat>{"strict", Compat::strict}};
+constexpr std::array missing_paths{Choice<MissingPaths>{"warn", MissingPaths::warn},
+                                   Choice<MissingPaths>{"error", MissingPaths::error}};
+constexpr std::array log_modes{Choice<LogMode>{"new-exec", LogMode::new_exec},
+                               Choice<LogMode>{"none", LogMode::none},
+                               Choice<LogMode>{"subdomains-off", LogMode::subdomains_off}};
+
+template<class Value>
+void read_choice(const Node& table, std::string_view key, Reader& reader,
+                 std::span<const Choice<Value>> choices, Value& value) {
+    const Member* member = table.find(key);
+    if (member == nullptr)
+        return;
+    std::vector<std::string_view> words;
+    for (const auto& [word, choice] : choices) {
+        if (member->value.kind == Node::Kind::string && member->value.string == word) {
+            value = choice;
+            return;
+        }
+        words.push_back(word);
+    }
+    if (member->value.kind != Node::Kind::string) {
+        reader.error(member->value.position,
+                     fmt::format("'{}' is {}, not a string", key, describe(member->value.kind)),
+                     fmt::format("one of {}", alternatives(words)));
+        return;
+    }
+    const auto meant = closest(member->value.string, words);
+    reader.error(member->value.position,
+                 fmt::format("'{}' cannot be '{}'", key, printable(member->value.string)),
+                 meant ? fmt::format("did you mean '{}'?", *meant)
+                       : fmt::format("one of {}", alternatives(words)));
+}
+
+void read_flag(const Node& table, std::string_view key, Reader& reader, bool& value) {
+    const Member* member = table.find(key);
+    if (member == nullptr)
+        return;
+    if (member->value.kind == Node::Kind::boolean)
+        value = member->value.boolean;
+    else
+        reader.error(member->value.position,
+                     fmt::format("'{}' is {}, not a boolean", key, describe(member->value.kind)),
+                     fmt::format("write {} = true or {} = false", key, key));
+}
+
+} // namespace
+
+void read_enforce(const Node& root, Reader& reader, Policy& policy) {
+    const Member* member = root.find("enforce");
+    if (member == nullptr)
+        return;
+    if (member->value.kind != Node::Kind::table) {
+        reader.error(member->position,
+                     fmt::format("'enforce' is {}, not a table", describe(member->value.kind)),
+                     "write [enforce], once");
+        return;
+    }
+    const Node& table = member->value;
+    Enforce& enforce = policy.enforce;
+    reader.check_keys(table, Place::enforce);
+    read_choice<Mode>(table, "mode", reader, modes, enforce.mode);
+    read_flag(table, "no_new_privs", reader, enforce.no_new_privs);
+    read_choice<OnError>(table, "on_error", reader, error_actions, enforce.on_error);
+    read_choice<Compat>(table, "compat", reader, compat_levels, enforce.compat);
+    read_choice<MissingPaths>(table, "missing_paths", reader, missing_paths, enforce.missing_paths);
+    read_choice<LogMode>(table, "log", reader, log_modes, enforce.log);
+    if (const Member* log = table.find("log"))
+        enforce.log_position = log->value.position;
+}
+
+} // namespace llexec

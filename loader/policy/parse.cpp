@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/policy_file.hpp"
+#include "policy/document.hpp"
+#include "policy/parts.hpp"
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace llexec {
+namespace {
+
+bool valid_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("._@+-").find(c) != std::string_view::npos;
+}
+
+// Names appear in status output, in events and in the names of pinned objects.
+void check_name(std::string_view name, Reader& reader) {
+    const bool valid = !name.empty() && name.size() <= max_policy_name_length &&
+                       name.front() != '.' && std::ranges::all_of(name, valid_name_character);
+    if (!valid)
+        reader.error(
+            {}, fmt::format("the file's name makes the policy name '{}'", printable(name)),
+            fmt::format("a policy name has 1 to {} letters, digits and . _ @ + -, and does not "
+                        "start with a dot",
+                        max_policy_name_length));
+}
+
+} // namespace
+
+std::string_view policy_name(std::string_view file) {
+    constexpr std::string_view suffix = ".toml";
+    if (const auto slash = file.rfind('/'); slash != std::string_view::npos)
+        file.remove_prefix(slash + 1);
+    if (file.ends_with(suffix))
+        file.remove_suffix(suffix.size());
+    return file;
+}
+
+ParsedPolicy parse_policy(std::string_view text, std::string_view file, UserDatabase& users) {
+    ParsedPolicy parsed;
+    Reader reader{std::string(file)};
+    Policy policy;
+    policy.file = file;
+    policy.name = policy_name(file);
+    check_name(policy.name, reader);
+
+    std::vector<Diagnostic> syntax;
+    if (const std::optional<Node> root = parse_toml(text, file, syntax)) {
+        reader.check_keys(*root, Place::root);
+        read_match(*root, reader, users, policy);
+        read_enforce(*root, reader, policy);
+        read_body(*root, reader, policy);
+    }
+    const bool failed = reader.failed() || !syntax.empty();
+    parsed.diagnostics = reader.take();
+    parsed.diagnostics.insert(parsed.diagnostics.end(), syntax.begin(), syntax.end());
+    if (!failed)
+        parsed.policy = std::move(policy);
+    return parsed;
+}
+
+} // namespace llexec

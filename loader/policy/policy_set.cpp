@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Files and directories of policies.
+#include "llexec/fd.hpp"
+#include "llexec/policy_file.hpp"
+#include "policy/parts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <map>
+#include <memory>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace llexec {
+namespace {
+
+std::string error_text(int code) {
+    return std::generic_category().message(code);
+}
+
+/// Everything that can be read from `fd`, at most one byte more than a policy file may have.
+Result<std::string> read_all(int fd) {
+    std::string text;
+    std::string chunk(16UL * 1024, '\0');
+    while (text.size() <= max_policy_file_size) {
+        const ssize_t got = ::read(fd, chunk.data(), chunk.size());
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return system_error(errno, "read failed");
+        if (got == 0)
+            break;
+        text.append(chunk, 0, static_cast<std::size_t>(got));
+    }
+    return text;
+}
+
+class SetReader {
+  public:
+    explicit SetReader(UserDatabase& users) : users_(users) {}
+
+    void add(const std::string& path) {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) < 0)
+            error(path, fmt::format("cannot open: {}", error_text(errno)));
+        else if (S_ISDIR(status.st_mode))
+            add_directory(path);
+        else
+            add_file(path, Origin::argument);
+    }
+
+    PolicySet take() {
+        std::ranges::stable_sort(set_.policies, {}, &Policy::name);
+        return std::move(set_);
+    }
+
+  private:
+    enum class Origin { argument, directory };
+
+    void report(Severity severity, const std::string& file, std::string message,
+                std::string advice = {}) {
+        set_.diagnostics.push_back(Diagnostic{.severity = severity,
+                                              .file = file,
+                                              .position = {},
+                                              .message = std::move(message),
+                                              .advice = std::move(advice)});
+    }
+
+    void error(const std::string& file, std::string message, std::string advice = {}) {
+        report(Severity::error, file, std::move(message), std::move(advice));
+    }
+
+    void add_directory(const std::string& path) {
+        const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+        if (!directory) {
+            error(path, fmt::format("cannot open: {}", error_text(errno)));
+            return;
+        }
+        std::vector<std::string> names;
+        errno = 0;
+        // One thread has this stream, which is all that readdir() asks for.
+        while (const dirent* entry = ::readdir(directory.get())) { // NOLINT(concurrency-mt-unsafe)
+            const std::string_view name = entry->d_name;
+            if (name.ends_with(".toml") && !name.starts_with('.'))
+                names.emplace_back(name);
+            errno = 0;
+        }
+        if (errno != 0) {
+            error(path, fmt::format("cannot read the directory: {}", error_text(errno)));
+            return;
+        }
+        std::ranges::sort(names);
+        const std::size_t before = set_.files;
+        for (const std::string& name : names)
+            add_file(path.ends_with('/') ? path + name : path + "/" + name, Origin::directory);
+        if (set_.files == before)
+            error(path, "no policy file in this directory",
+                  "a policy file is a regular file named *.toml, and not hidden");
+    }
+
+    void add_file(const std::string& path, Origin origin) {
+        // A directory may hold a FIFO or a device: do not wait for a writer to find out.
+        const int wait = origin == Origin::directory ? O_NONBLOCK : 0;
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | wait));
+        if (!fd.valid()) {
+            open_failed(path, origin, errno);
+            return;
+        }
+        struct stat status{};
+        if (::fstat(fd.get(), &status) < 0) {
+            error(path, fmt::format("cannot stat: {}", error_text(errno)));
+            return;
+        }
+        if (origin == Origin::directory && !S_ISREG(status.st_mode)) {
+            report(Severity::warning, path, "not a regular file: ignored");
+            return;
+        }
+        ++set_.files;
+        const Result<std::string> text = read_all(fd.get());
+        if (!text)
+            error(path, text.error().message());
+        else if (text->size() > max_policy_file_size)
+            error(path, fmt::format("larger than {} bytes", max_policy_file_size));
+        else
+            add_text(path, *text);
+    }
+
+    void open_failed(const std::string& path, Origin origin, int code) {
+        struct stat status{};
+        if (origin == Origin::directory && code == ENOENT) {
+            // Gone since the directory was read, or a link to nowhere: only the second is worth a
+            // word.
+            if (::lstat(path.c_str(), &status) == 0)
+                report(Severity::warning, path, "a symbolic link to nothing: ignored");
+            return;
+        }
+        ++set_.files;
+        error(path, fmt::format("cannot open: {}", error_text(code)));
+    }
+
+    void add_text(const std::string& path, const std::string& text) {
+        const auto [first, added] = names_.try_emplace(std::string(policy_name(path)), path);
+        if (!added)
+            error(path,
+                  fmt::format("a second policy named '{}': the first is {}", first->first,
+                              first->second),
+                  "a policy is named after its file: rename one of them");
+        ParsedPolicy parsed = parse_policy(text, path, users_);
+        std::ranges::move(parsed.diagnostics, std::back_inserter(set_.diagnostics));
+        if (parsed.policy && added)
+            set_.policies.push_back(std::move(*parsed.policy));
+    }
+
+    UserDatabase& users_;
+    PolicySet set_;
+    std::map<std::string, std::string, std::less<>>
+        names_; ///< of policies, and where each came from
+};
+
+} // namespace
+
+PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users) {
+    SetReader reader(users);
+    for (const std::string& path : paths)
+        reader.add(path);
+    return reader.take();
+}
+
+} // namespace llexec

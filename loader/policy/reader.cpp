@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policy/reader.hpp"
+
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace llexec {
+namespace {
+
+struct KnownKey {
+    Place place;
+    std::string_view key;
+};
+
+constexpr std::array known_keys{
+    KnownKey{Place::root, "abi"},
+    KnownKey{Place::root, "ruleset"},
+    KnownKey{Place::root, "path_beneath"},
+    KnownKey{Place::root, "net_port"},
+    KnownKey{Place::root, "match"},
+    KnownKey{Place::root, "enforce"},
+    KnownKey{Place::ruleset, "handled_access_fs"},
+    KnownKey{Place::ruleset, "handled_access_net"},
+    KnownKey{Place::ruleset, "scoped"},
+    KnownKey{Place::path_beneath, "allowed_access"},
+    KnownKey{Place::path_beneath, "parent"},
+    KnownKey{Place::net_port, "allowed_access"},
+    KnownKey{Place::net_port, "port"},
+    KnownKey{Place::match, "exe"},
+    KnownKey{Place::match, "user"},
+    KnownKey{Place::match, "group"},
+    KnownKey{Place::enforce, "mode"},
+    KnownKey{Place::enforce, "no_new_privs"},
+    KnownKey{Place::enforce, "on_error"},
+    KnownKey{Place::enforce, "compat"},
+    KnownKey{Place::enforce, "missing_paths"},
+    KnownKey{Place::enforce, "log"},
+};
+
+// Words with a meaning that this version does not have: taking them for a typing mistake would
+// mislead.
+constexpr std::array unsupported_keys{
+    KnownKey{Place::root, "variable"},
+    KnownKey{Place::match, "cgroup"},
+};
+
+std::string_view name_of(Place place) {
+    switch (place) {
+    case Place::root:
+        return "at the top level, before the first table";
+    case Place::ruleset:
+        return "in [[ruleset]]";
+    case Place::path_beneath:
+        return "in [[path_beneath]]";
+    case Place::net_port:
+        return "in [[net_port]]";
+    case Place::match:
+        return "in [[match]]";
+    case Place::enforce:
+        return "in [enforce]";
+    }
+    return "";
+}
+
+bool contains(std::span<const KnownKey> keys, Place place, std::string_view key) {
+    return std::ranges::any_of(
+        keys, [&](const KnownKey& known) { return known.place == place && known.key == key; });
+}
+
+std::string advice_for(Place place, std::string_view key) {
+    std::vector<std::string_view> here;
+    for (const KnownKey& known : known_keys)
+        if (known.place == place)
+            here.push_back(known.key);
+    if (const auto meant = closest(key, here))
+        return fmt::format("did you mean '{}'?", *meant);
+    for (const KnownKey& known : known_keys)
+        if (known.key == key)
+            return fmt::format("'{}' belongs {}", key, name_of(known.place));
+    return fmt::format("known here: {}", alternatives(here));
+}
+
+} // namespace
+
+void Reader::report(Severity severity, Position position, std::string message, std::string advice) {
+    diagnostics_.push_back(Diagnostic{.severity = severity,
+                                      .file = file_,
+                                      .position = position,
+                                      .message = std::move(message),
+                                      .advice = std::move(advice)});
+}
+
+void Reader::error(Position position, std::string message, std::string advice) {
+    report(Severity::error, position, std::move(message), std::move(advice));
+}
+
+void Reader::warning(Position position, std::string message, std::string advice) {
+    report(Severity::warning, position, std::move(message), std::move(advice));
+}
+
+void Reader::note(Position position, std::string message, std::string advice) {
+    report(Severity::note, position, std::move(message), std::move(advice));
+}
+
+void Reader::check_keys(const Node& table, Place place) {
+    for (const Member& member : table.members) {
+        if (contains(known_keys, place, member.key))
+            continue;
+        const std::string key = printable(member.key);
+        if (contains(unsupported_keys, place, member.key))
+            error(member.position, fmt::format("'{}' is not supported by this version", key));
+        else
+            error(member.position, fmt::format("unknown key '{}'", key),
+                  advice_for(place, member.key));
+    }
+}
+
+std::vector<const Node*> Reader::tables(const Member& member) {
+    std::vector<const Node*> result;
+    if (member.value.kind != Node::Kind::array) {
+        error(member.position,
+              fmt::format("'{}' is {}, not an array of tables", member.key,
+                          describe(member.value.kind)),
+              fmt::format("write [[{}]]", member.key));
+        return result;
+    }
+    if (member.value.items.empty())
+        error(member.value.position, fmt::format("'{}' is empty", member.key),
+              fmt::format("remove it, or add a [[{}]] table", member.key));
+    for (const Node& item : member.value.items) {
+        if (item.kind == Node::Kind::table)
+            result.push_back(&item);
+        else
+            error(item.position, fmt::format("expected a table, found {}", describe(item.kind)),
+                  fmt::format("write [[{}]]", member.key));
+    }
+    return result;
+}
+
+std::span<const Node> Reader::array(const Member& member, std::string_view example) {
+    if (member.value.kind != Node::Kind::array) {
+        error(member.value.position,
+              fmt::format("'{}' is {}, not an array", member.key, describe(member.value.kind)),
+              fmt::format("write it as an array: {} = {}", member.key, example));
+        return {};
+    }
+    if (member.value.items.empty())
+        error(member.value.position, fmt::format("'{}' is empty", member.key),
+              fmt::format("at least one element is needed: {} = {}", member.key, example));
+    return member.value.items;
+}
+
+const std::string* Reader::string(const Node& node, std::string_view example) {
+    if (node.kind == Node::Kind::string)
+        return &node.string;
+    error(node.position, fmt::format("expected a string, found {}", describe(node.kind)),
+          fmt::format("such as {}", example));
+    return nullptr;
+}
+
+std::vector<Diagnostic> Reader::take() {
+    std::ranges::stable_sort(diagnostics_, {}, &Diagnostic::position);
+    return std::exchange(diagnostics_, {});
+}
+
+bool Reader::failed() const {
+    return has_errors(diagnostics_);
+}
+
+} // namespace llexec

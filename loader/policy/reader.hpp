@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What the readers of the parts of a policy share: reporting, and getting values of the right
+// shape.
+#pragma once
+
+#include "policy/document.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llexec {
+
+/// The tables of a policy file, for messages about keys in the wrong one.
+enum class Place { root, ruleset, path_beneath, net_port, match, enforce };
+
+/// Collects findings about one file. The getters report what has the wrong shape and return nothing
+/// for it, so that the caller goes on and all findings of a file come out together.
+class Reader {
+  public:
+    explicit Reader(std::string file) : file_(std::move(file)) {}
+
+    void error(Position position, std::string message, std::string advice = {});
+    void warning(Position position, std::string message, std::string advice = {});
+    void note(Position position, std::string message, std::string advice = {});
+
+    /// Reports each key of `table` that this place does not have.
+    void check_keys(const Node& table, Place place);
+
+    /// The tables of a [[member]]; empty, with a finding, if it is anything but a non-empty array
+    /// of tables. Entries of another type are reported and left out.
+    std::vector<const Node*> tables(const Member& member);
+
+    /// The values of a non-empty array; empty, with a finding, if it is anything else. `example`
+    /// shows what to write.
+    std::span<const Node> array(const Member& member, std::string_view example);
+
+    /// The text of a string node, or nullptr with a finding.
+    const std::string* string(const Node& node, std::string_view example);
+
+    /// All findings so far, ordered by position; the reader is empty afterwards.
+    [[nodiscard]] std::vector<Diagnostic> take();
+    [[nodiscard]] bool failed() const;
+
+  private:
+    void report(Severity severity, Position position, std::string message, std::string advice);
+
+    std::string file_;
+    std::vector<Diagnostic> diagnostics_;
+};
+
+} // namespace llexec

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Small text functions of the policy reader.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace llexec {
+
+/// The candidate that a typing mistake away from it most likely meant, or nullopt if none is close.
+[[nodiscard]] std::optional<std::string_view> closest(std::string_view word,
+                                                      std::span<const std::string_view> candidates);
+
+/// A path in the form in which Landlock Config compares paths: repeated slashes, trailing slashes
+/// and "." components after the first are dropped; a leading "." is kept ("./a" is not "a") and
+/// ".." is never folded.
+[[nodiscard]] std::string normalize_path(std::string_view path);
+
+/// True if one component of `path` is `component`.
+[[nodiscard]] bool has_component(std::string_view path, std::string_view component);
+
+/// True if a template string refers to a variable: has "${" that is not part of "$${".
+[[nodiscard]] bool has_variable(std::string_view text);
+
+/// A template string without variables as a literal: "$$" becomes "$".
+[[nodiscard]] std::string unescape_template(std::string_view text);
+
+/// `text` with control characters and invalid bytes made visible, for messages.
+[[nodiscard]] std::string printable(std::string_view text);
+
+/// "'a', 'b' or 'c'".
+[[nodiscard]] std::string alternatives(std::span<const std::string_view> words);
+
+} // namespace llexec
