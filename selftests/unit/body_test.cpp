@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The Landlock Config body: what is accepted means what it means upstream, and the rest is refused
+// at its place.
+#include "catch.hpp"
+#include "fakes.hpp"
+
+#include <fmt/format.h>
+
+using namespace llexec;
+using namespace llexec::testing;
+
+namespace {
+
+using Findings = std::vector<std::string>;
+
+constexpr std::string_view rule = "[[ruleset]]\nhandled_access_fs = [\"execute\"]\n";
+
+std::uint64_t access_of(const Policy& policy, std::string_view path) {
+    for (const PathRule& found : policy.paths)
+        if (found.path == path)
+            return found.access;
+    return 0;
+}
+
+} // namespace
+
+TEST_CASE("a document without content is refused") {
+    const Findings empty{"0:0 error: empty configuration"};
+    CHECK(findings("") == empty);
+    CHECK(findings("# nothing\n") == empty);
+    CHECK(findings("abi = 6\n") == empty);
+    CHECK(findings("[enforce]\nmode = \"observe\"\n") == empty);
+    CHECK(findings("[[match]]\nuser = [0]\n") == empty);
+}
+
+TEST_CASE("abi is an integer from 1 to 2147483647") {
+    CHECK(parse_valid(fmt::format("abi = 1\n{}", rule)).abi == 1);
+    CHECK(parse_valid(fmt::format("abi = 2147483647\n{}", rule)).abi == 2147483647);
+    CHECK(parse_valid(rule).abi == std::nullopt);
+    const auto [value, shown] = GENERATE(table<std::string_view, std::string_view>({
+        {"0", "'abi' is 0, and must be 1 to 2147483647"},
+        {"-1", "'abi' is -1, and must be 1 to 2147483647"},
+        {"2147483648", "'abi' is 2147483648, and must be 1 to 2147483647"},
+        {"4294967295", "'abi' is 4294967295, and must be 1 to 2147483647"},
+        {"2.0", "'abi' is a floating-point number, not an integer"},
+        {"\"6\"", "'abi' is a string, not an integer"},
+        {"true", "'abi' is a boolean, not an integer"},
+        {"[6]", "'abi' is an array, not an integer"},
+        {"1979-05-27", "'abi' is a date or time, not an integer"},
+    }));
+    CHECK(findings(fmt::format("abi = {}\n{}", value, rule)) ==
+          Findings{fmt::format("1:7 error: {}", shown)});
+}
+
+TEST_CASE("integers beyond 64 bits are refused") {
+    const auto value = GENERATE("18446744073709551616", "340282366920938463463374607431768211456");
+    const ParsedPolicy parsed = parse(fmt::format("abi = {}\n{}", value, rule));
+    REQUIRE(parsed.diagnostics.size() == 1);
+    CHECK(parsed.diagnostics[0].position.line == 1);
+    CHECK_FALSE(parsed.policy);
+}
+
+TEST_CASE("a bad abi is reported once, not again at each group") {
+    CHECK(findings("abi = 0\n[[ruleset]]\nhandled_access_fs = [\"abi.all\"]\n") ==
+          Findings{"1:7 error: 'abi' is 0, and must be 1 to 2147483647"});
+}
+
+TEST_CASE("a group needs abi") {
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = [\"abi.all\"]\nscoped = [\"abi.all\"]\n") ==
+          Findings{"2:22 error: group 'abi.all' needs 'abi'",
+                   "3:11 error: group 'abi.all' needs 'abi'"});
+}
+
+TEST_CASE("present arrays are not empty") {
+    CHECK(findings("ruleset = []\n") == Findings{"1:11 error: 'ruleset' is empty"});
+    CHECK(findings("path_beneath = []\n") == Findings{"1:16 error: 'path_beneath' is empty"});
+    CHECK(findings("net_port = []\n") == Findings{"1:12 error: 'net_port' is empty"});
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = []\nhandled_access_net = []\nscoped = []\n") ==
+          Findings{"2:21 error: 'handled_access_fs' is empty",
+                   "3:22 error: 'handled_access_net' is empty", "4:10 error: 'scoped' is empty"});
+    CHECK(findings("[[path_beneath]]\nallowed_access = []\nparent = []\n") ==
+          Findings{"2:18 error: 'allowed_access' is empty", "3:10 error: 'parent' is empty"});
+    CHECK(findings("[[net_port]]\nallowed_access = []\nport = []\n") ==
+          Findings{"2:18 error: 'allowed_access' is empty", "3:8 error: 'port' is empty"});
+    CHECK(findings("[[ruleset]]\n") == Findings{"1:1 error: empty ruleset"});
+}
+
+TEST_CASE("what a rule needs is named when it is missing") {
+    CHECK(findings("[[path_beneath]]\n") ==
+          Findings{"1:1 error: 'allowed_access' is missing", "1:1 error: 'parent' is missing"});
+    CHECK(findings("[[net_port]]\nport = [1]\n") ==
+          Findings{"1:1 error: 'allowed_access' is missing"});
+}
+
+TEST_CASE("a single table where several are possible is a type error") {
+    CHECK(findings("[ruleset]\nhandled_access_fs = [\"execute\"]\n") ==
+          Findings{"1:2 error: 'ruleset' is a table, not an array of tables"});
+    CHECK(findings("ruleset = [1, {handled_access_fs = [\"execute\"]}]\n") ==
+          Findings{"1:12 error: expected a table, found an integer"});
+}
+
+TEST_CASE("inline tables are tables") {
+    CHECK(parse_valid("ruleset = [{handled_access_fs = [\"execute\"]}]\n").handled.fs == 1);
+}
+
+TEST_CASE("unknown keys are refused in each table, with the key that was meant") {
+    const ParsedPolicy parsed = parse(
+        "pathBeneath = 1\nabi = 6\n"
+        "[[ruleset]]\nhandled_access_sf = [\"execute\"]\nscoped = [\"signal\"]\n"
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparents = [\"/\"]\nparent = [\"/\"]\n"
+        "[[net_port]]\nallowed_access = [\"bind_tcp\"]\nport = [1]\nmode = 1\n");
+    Findings shown;
+    for (const Diagnostic& d : parsed.diagnostics)
+        shown.push_back(
+            fmt::format("{}:{} {}; {}", d.position.line, d.position.column, d.message, d.advice));
+    CHECK(shown ==
+          Findings{"1:1 unknown key 'pathBeneath'; did you mean 'path_beneath'?",
+                   "4:1 unknown key 'handled_access_sf'; did you mean 'handled_access_fs'?",
+                   "8:1 unknown key 'parents'; did you mean 'parent'?",
+                   "13:1 unknown key 'mode'; 'mode' belongs in [enforce]"});
+}
+
+TEST_CASE("every keyword of Landlock Config stands for its right") {
+    for (const AccessRight& right : access_rights()) {
+        CAPTURE(right.name);
+        const std::string_view key = right.access_class == AccessClass::fs    ? "handled_access_fs"
+                                     : right.access_class == AccessClass::net ? "handled_access_net"
+                                                                              : "scoped";
+        AccessMasks expected;
+        expected.of(right.access_class) = right.bit;
+        CHECK(parse_valid(fmt::format("[[ruleset]]\n{} = [\"{}\"]\n", key, right.name)).handled ==
+              expected);
+    }
+}
+
+TEST_CASE("a keyword of another class is refused, and an unknown one gets a suggestion") {
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = [\"bind_tcp\"]\n") ==
+          Findings{
+              "2:22 error: 'bind_tcp' is a network right, and this list takes filesystem rights"});
+    CHECK(
+        findings("[[ruleset]]\nscoped = [\"execute\"]\n") ==
+        Findings{"2:11 error: 'execute' is a filesystem right, and this list takes scope rights"});
+    CHECK(findings("[[ruleset]]\nhandled_access_net = [\"abi.read_execute\"]\n") ==
+          Findings{"2:23 error: unknown network right 'abi.read_execute'"});
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = [\"v4.all\"]\n") ==
+          Findings{"2:22 error: unknown filesystem right 'v4.all'"});
+    const ParsedPolicy parsed = parse("[[ruleset]]\nhandled_access_fs = [\"read_fil\"]\n");
+    REQUIRE(parsed.diagnostics.size() == 1);
+    CHECK(parsed.diagnostics[0].message == "unknown filesystem right 'read_fil'");
+    CHECK(parsed.diagnostics[0].advice == "did you mean 'read_file'?");
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = [1]\n") ==
+          Findings{"2:22 error: expected a string, found an integer"});
+}
+
+TEST_CASE("several rulesets are one: their rights are joined") {
+    const Policy policy =
+        parse_valid("[[ruleset]]\nhandled_access_fs = [\"execute\"]\n"
+                    "[[ruleset]]\nhandled_access_fs = [\"execute\", \"read_file\"]\n"
+                    "handled_access_net = [\"bind_tcp\"]\n");
+    CHECK(policy.handled == AccessMasks{.fs = 5, .net = 1, .scoped = 0});
+}
+
+TEST_CASE("a right that a rule uses is handled") {
+    const Policy policy =
+        parse_valid("[[path_beneath]]\nallowed_access = [\"read_file\"]\nparent = [\"/\"]\n"
+                    "[[ruleset]]\nhandled_access_net = [\"connect_tcp\"]\n");
+    CHECK(policy.handled == AccessMasks{.fs = 4, .net = 2, .scoped = 0});
+    CHECK(access_of(policy, "/") == 4);
+}
+
+TEST_CASE("rules on one path are joined, whatever way it is written") {
+    const Policy policy = parse_valid("[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = "
+                                      "[\"/a/b\", \"/a/b\", \"/a//b/\"]\n"
+                                      "[[path_beneath]]\nallowed_access = [\"read_file\"]\nparent "
+                                      "= [\"/a/./b\", \"/a/../a/b\"]\n");
+    REQUIRE(policy.paths.size() == 2);
+    CHECK(access_of(policy, "/a/b") == 5);
+    CHECK(access_of(policy, "/a/../a/b") == 4);
+    CHECK(policy.paths[1].position == Position{.line = 3, .column = 11});
+}
+
+TEST_CASE("rules on one port are joined") {
+    const Policy policy =
+        parse_valid("[[net_port]]\nallowed_access = [\"bind_tcp\"]\nport = [0, 65535, 0]\n"
+                    "[[net_port]]\nallowed_access = [\"connect_tcp\"]\nport = [0]\n");
+    REQUIRE(policy.ports.size() == 2);
+    CHECK(policy.ports[0].port == 0);
+    CHECK(policy.ports[0].access == 3);
+    CHECK(policy.ports[1].port == 65535);
+    CHECK(policy.ports[1].access == 1);
+}
+
+TEST_CASE("a port is an integer from 0 to 65535") {
+    CHECK(
+        findings(
+            "[[net_port]]\nallowed_access = [\"bind_tcp\"]\nport = [65536, -1, \"80\", 443.0]\n") ==
+        Findings{"3:9 error: port 65536 is out of range", "3:16 error: port -1 is out of range",
+                 "3:20 error: expected a port number, found a string",
+                 "3:26 error: expected a port number, found a floating-point number"});
+}
+
+TEST_CASE("a rule whose groups stand for nothing at its abi is dropped, with a warning") {
+    const int abi = GENERATE(1, 2, 3);
+    const std::string text = fmt::format(
+        "abi = {}\n{}[[net_port]]\nallowed_access = [\"abi.all\"]\nport = [80]\n", abi, rule);
+    const Policy policy = parse_valid(text);
+    CHECK(policy.ports.empty());
+    CHECK(policy.handled.net == 0);
+    CHECK(findings(text) ==
+          Findings{
+              fmt::format("5:19 warning: 'abi.all' stands for no network right at abi = {}", abi)});
+}
+
+TEST_CASE("a policy that handles nothing is refused") {
+    CHECK(findings("abi = 3\n[[ruleset]]\nhandled_access_net = [\"abi.all\"]\n") ==
+          Findings{"0:0 error: no access right is handled, so there is nothing to enforce",
+                   "3:23 warning: 'abi.all' stands for no network right at abi = 3"});
+}
+
+TEST_CASE("variables are refused rather than misread") {
+    CHECK(findings("[[variable]]\nname = \"x\"\n") ==
+          Findings{"1:3 error: 'variable' is not supported by this version"});
+    CHECK(
+        findings("[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/\", \"${x}/bin\", "
+                 "\"${\"]\n") ==
+        Findings{"3:16 error: variable in '${x}/bin': variables are not supported by this version",
+                 "3:28 error: variable in '${': variables are not supported by this version"});
+}
+
+TEST_CASE("an escaped dollar in a path is a dollar") {
+    const Policy policy = parse_valid(
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/$${x}\", \"/$y\"]\n");
+    CHECK(access_of(policy, "/${x}") == 1);
+    CHECK(access_of(policy, "/$y") == 1);
+}
+
+TEST_CASE("an empty parent names nothing, and its rights stay handled") {
+    const std::string_view text =
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"\"]\n";
+    CHECK(parse_valid(text).paths.empty());
+    CHECK(parse_valid(text).handled.fs == 1);
+    CHECK(findings(text) == Findings{"3:11 warning: the empty path names nothing"});
+}
+
+TEST_CASE("a relative parent is accepted with a warning") {
+    const std::string_view text =
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"./a\"]\n";
+    CHECK(access_of(parse_valid(text), "./a") == 1);
+    CHECK(findings(text) == Findings{"3:11 warning: './a' is a relative path"});
+}
+
+TEST_CASE("order does not matter") {
+    const std::string a = "[[ruleset]]\nhandled_access_fs = [\"read_file\", \"execute\"]\n";
+    const std::string b =
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/b\", \"/a\"]\n";
+    const std::string c = "[[net_port]]\nallowed_access = [\"bind_tcp\"]\nport = [2, 1]\n";
+    const Policy first = parse_valid(a + b + c);
+    for (const std::string& text : {a + c + b, b + a + c, b + c + a, c + a + b, c + b + a}) {
+        const Policy other = parse_valid(text);
+        CHECK(other.handled == first.handled);
+        REQUIRE(other.paths.size() == 2);
+        REQUIRE(other.ports.size() == 2);
+        CHECK(other.paths[0].path == first.paths[0].path);
+        CHECK(other.ports[0].port == first.ports[0].port);
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "fakes.hpp"
+
+#include "catch.hpp"
+#include "llexec/landlock_uapi.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <iterator>
+
+namespace llexec::testing {
+namespace {
+
+Result<std::optional<std::uint32_t>> look_up(const std::string& name) {
+    if (name == "root")
+        return 0U;
+    if (name == "www-data")
+        return 33U;
+    if (name == "broken")
+        return system_error(EIO, "looking up 'broken' failed");
+    return std::nullopt;
+}
+
+std::uint32_t known_flags(int abi) {
+    std::uint32_t flags = 0;
+    if (abi >= 7)
+        flags |= 7U;
+    if (abi >= 8)
+        flags |= uapi::restrict_self_tsync;
+    if (abi >= 11)
+        flags |= uapi::restrict_self_no_new_privs;
+    return flags;
+}
+
+int new_fd() {
+    return ::open("/dev/null", O_PATH | O_CLOEXEC);
+}
+
+} // namespace
+
+Result<std::optional<std::uint32_t>> FakeUsers::user_id(const std::string& name) {
+    return look_up(name);
+}
+
+Result<std::optional<std::uint32_t>> FakeUsers::group_id(const std::string& name) {
+    return look_up(name);
+}
+
+int FakeLandlock::create_ruleset(const RulesetAttr& wanted) {
+    const AccessMasks known = rights_of_abi(abi_);
+    if ((wanted.handled_access_fs & ~known.fs) != 0 ||
+        (wanted.handled_access_net & ~known.net) != 0 || (wanted.scoped & ~known.scoped) != 0)
+        return -EINVAL;
+    if (wanted.handled_access_fs == 0 && wanted.handled_access_net == 0 && wanted.scoped == 0)
+        return -ENOMSG;
+    attr = wanted;
+    return new_fd();
+}
+
+int FakeLandlock::add_path_rule(int, std::uint64_t access, int parent) {
+    if (access == 0)
+        return -ENOMSG;
+    if ((access & ~attr.handled_access_fs) != 0)
+        return -EINVAL;
+    if (is_directory(parent) == 0 && (access & ~file_rights()) != 0)
+        return -EINVAL;
+    path_rules[opened_.at(parent)] |= access;
+    return 0;
+}
+
+int FakeLandlock::add_port_rule(int, std::uint64_t access, std::uint64_t port) {
+    if (access == 0)
+        return -ENOMSG;
+    if ((access & ~attr.handled_access_net) != 0 || port > 65535)
+        return -EINVAL;
+    port_rules[port] |= access;
+    return 0;
+}
+
+int FakeLandlock::restrict_self(int, std::uint32_t flags) {
+    if ((flags & ~known_flags(abi_)) != 0)
+        return -EINVAL;
+    calls.push_back(fmt::format("restrict {:#x}", flags));
+    return restrict_answer;
+}
+
+int FakeLandlock::open_path(const char* path) {
+    if (const auto error = open_errors.find(path); error != open_errors.end())
+        return error->second;
+    if (!objects.contains(path))
+        return -ENOENT;
+    const int fd = new_fd();
+    opened_[fd] = path;
+    return fd;
+}
+
+int FakeLandlock::is_directory(int fd) {
+    return objects.at(opened_.at(fd)) == Object::directory ? 1 : 0;
+}
+
+int FakeLandlock::set_no_new_privs() {
+    calls.emplace_back("no_new_privs");
+    return no_new_privs_answer;
+}
+
+ParsedPolicy parse(std::string_view text) {
+    FakeUsers users;
+    return parse_policy(text, "test.toml", users);
+}
+
+Policy parse_valid(std::string_view text) {
+    ParsedPolicy parsed = parse(text);
+    INFO(text);
+    for (const Diagnostic& diagnostic : parsed.diagnostics)
+        UNSCOPED_INFO(diagnostic.message);
+    REQUIRE(parsed.policy.has_value());
+    return std::move(*parsed.policy);
+}
+
+std::vector<std::string> findings(std::string_view text) {
+    std::vector<std::string> result;
+    const ParsedPolicy parsed = parse(text);
+    for (const Diagnostic& d : parsed.diagnostics)
+        result.push_back(fmt::format("{}:{} {}: {}", d.position.line, d.position.column,
+                                     to_string(d.severity), d.message));
+    CHECK(parsed.policy.has_value() != has_errors(parsed.diagnostics));
+    return result;
+}
+
+std::size_t open_descriptors() {
+    const std::filesystem::directory_iterator entries("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+} // namespace llexec::testing

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Simulated kernels and user databases.
+#pragma once
+
+#include "llexec/landlock.hpp"
+#include "llexec/policy_file.hpp"
+#include "llexec/user_database.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llexec::testing {
+
+/// root = 0, www-data = 33, both as user and as group; looking up "broken" fails with EIO.
+class FakeUsers final : public UserDatabase {
+  public:
+    Result<std::optional<std::uint32_t>> user_id(const std::string& name) override;
+    Result<std::optional<std::uint32_t>> group_id(const std::string& name) override;
+};
+
+/// A kernel with one Landlock ABI version. Like the kernel it refuses what that version does not
+/// have: unknown rights, empty rulesets and rules, rights that the ruleset does not handle,
+/// directory-only rights on a file, unknown flags.
+class FakeLandlock final : public LandlockSyscalls {
+  public:
+    enum class Object { directory, file };
+
+    explicit FakeLandlock(int abi) : abi_(abi) {}
+
+    int abi_version() override { return abi_; }
+    int errata() override { return errata_answer; }
+    int create_ruleset(const RulesetAttr& attr) override;
+    int add_path_rule(int ruleset, std::uint64_t access, int parent) override;
+    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port) override;
+    int restrict_self(int ruleset, std::uint32_t flags) override;
+    int open_path(const char* path) override;
+    int is_directory(int fd) override;
+    int set_no_new_privs() override;
+
+    /// What stands in the file system; any other path is ENOENT.
+    std::map<std::string, Object, std::less<>> objects{
+        {"/usr", Object::directory}, {"/etc", Object::directory}, {"/etc/passwd", Object::file}};
+    std::map<std::string, int, std::less<>> open_errors; ///< negative errno values, by path
+    int errata_answer = 0;
+    int restrict_answer = 0;
+    int no_new_privs_answer = 0;
+
+    // What was asked for.
+    RulesetAttr attr{};
+    std::map<std::string, std::uint64_t, std::less<>> path_rules;
+    std::map<std::uint64_t, std::uint64_t> port_rules;
+    std::vector<std::string> calls; ///< "no_new_privs", "restrict FLAGS"
+
+  private:
+    int abi_;
+    std::map<int, std::string> opened_;
+};
+
+/// Parses with FakeUsers, as the file "test.toml".
+[[nodiscard]] ParsedPolicy parse(std::string_view text);
+
+/// The policy of a text that must be valid.
+[[nodiscard]] Policy parse_valid(std::string_view text);
+
+/// The findings of a text as "line:column severity: message", in order.
+[[nodiscard]] std::vector<std::string> findings(std::string_view text);
+
+/// How many file descriptors this process has open.
+[[nodiscard]] std::size_t open_descriptors();
+
+} // namespace llexec::testing

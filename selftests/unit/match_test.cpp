@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "catch.hpp"
+#include "fakes.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+
+using namespace llexec;
+using namespace llexec::testing;
+
+namespace {
+
+using Findings = std::vector<std::string>;
+
+std::string with_match(std::string_view lines) {
+    return fmt::format("[[match]]\n{}\n[[ruleset]]\nhandled_access_fs = [\"execute\"]\n", lines);
+}
+
+} // namespace
+
+TEST_CASE("each match block keeps its programs, users and groups") {
+    const Policy policy = parse_valid(with_match("exe = [\"/usr/sbin/nginx\", \"//bin/./sh\"]\n"
+                                                 "user = [\"www-data\", 0, \"1000\"]\n"
+                                                 "group = [\"root\"]\n"
+                                                 "[[match]]\nexe = [\"/bin/true\"]"));
+    REQUIRE(policy.match.size() == 2);
+    const MatchBlock& block = policy.match[0];
+    REQUIRE(block.exes.size() == 2);
+    CHECK(block.exes[0].path == "/usr/sbin/nginx");
+    CHECK(block.exes[0].position == Position{.line = 2, .column = 8});
+    CHECK(block.exes[1].path == "/bin/sh");
+    REQUIRE(block.users.size() == 3);
+    CHECK(block.users[0].id == 33);
+    CHECK(block.users[0].spelling == "www-data");
+    CHECK(block.users[1].id == 0);
+    CHECK(block.users[2].id == 1000);
+    REQUIRE(block.groups.size() == 1);
+    CHECK(block.groups[0].id == 0);
+    CHECK(policy.match[1].users.empty());
+    CHECK(policy.match[1].position.line == 5);
+}
+
+TEST_CASE("the same program, user or group twice counts once") {
+    const Policy policy =
+        parse_valid(with_match("exe = [\"/bin/sh\", \"/bin//sh\"]\nuser = [\"root\", 0, \"0\"]"));
+    CHECK(policy.match[0].exes.size() == 1);
+    CHECK(policy.match[0].users.size() == 1);
+}
+
+TEST_CASE("a match block without a selector is refused") {
+    CHECK(findings(with_match("")) == Findings{"1:1 error: [[match]] selects nothing"});
+}
+
+TEST_CASE("a program is an absolute path that a file can have") {
+    const auto [written, message] = GENERATE(table<std::string_view, std::string_view>({
+        {"nginx", "'nginx' is not an absolute path"},
+        {"", "'' is not an absolute path"},
+        {"/usr/sbin/", "'/usr/sbin/' names a directory"},
+        {"/", "'/' names a directory"},
+        {"/usr/../bin/sh", "'..' in '/usr/../bin/sh'"},
+        {"/a\\u0000b", "no file can have this path"},
+    }));
+    CHECK(findings(with_match(fmt::format("exe = [\"{}\"]", written))) ==
+          Findings{fmt::format("2:8 error: {}", message)});
+    CHECK(findings(with_match(fmt::format("exe = [\"/{}\"]", std::string(4095, 'a')))) ==
+          Findings{"2:8 error: no file can have this path"});
+}
+
+TEST_CASE("users and groups that do not exist are refused at their place") {
+    CHECK(findings(with_match("user = [\"root\", \"nobody-here\"]\ngroup = [\"no-group\"]")) ==
+          Findings{"2:17 error: there is no user 'nobody-here'",
+                   "3:10 error: there is no group 'no-group'"});
+}
+
+TEST_CASE("a database that cannot answer is an error, not an unknown name") {
+    CHECK(findings(with_match("user = [\"broken\"]")) ==
+          Findings{"2:9 error: cannot look up user 'broken': looking up 'broken' failed: "
+                   "Input/output error"});
+}
+
+TEST_CASE("user and group numbers are those that the kernel has") {
+    CHECK(parse_valid(with_match("user = [4294967294]")).match[0].users[0].id == 4294967294U);
+    const auto value =
+        GENERATE("-1", "4294967295", "\"4294967295\"", "\"99999999999999999999999\"");
+    const ParsedPolicy parsed = parse(with_match(fmt::format("user = [{}]", value)));
+    REQUIRE(parsed.diagnostics.size() == 1);
+    CHECK(parsed.diagnostics[0].message.ends_with("is out of range"));
+}
+
+TEST_CASE("selectors are arrays, and what to write instead is said") {
+    const ParsedPolicy parsed =
+        parse(with_match("user = \"root\"\nexe = [true]\ngroup = [1.5, \"\"]"));
+    REQUIRE(parsed.diagnostics.size() == 4);
+    CHECK(parsed.diagnostics[0].message == "'user' is a string, not an array");
+    CHECK(parsed.diagnostics[0].advice == "write it as an array: user = [\"www-data\"]");
+    CHECK(parsed.diagnostics[1].message == "expected a string, found a boolean");
+    CHECK(parsed.diagnostics[2].message ==
+          "expected a group name or number, found a floating-point number");
+    CHECK(parsed.diagnostics[3].message == "'' is not a group name");
+}
+
+TEST_CASE("a single match table is refused") {
+    CHECK(findings("[match]\nuser = [0]\n[[ruleset]]\nhandled_access_fs = [\"execute\"]\n") ==
+          Findings{"1:2 error: 'match' is a table, not an array of tables"});
+}
+
+TEST_CASE("a selector that this version does not have is not taken for a typing mistake") {
+    CHECK(findings(with_match("cgroup = [\"/x\"]\nuser = [0]")) ==
+          Findings{"2:1 error: 'cgroup' is not supported by this version"});
+    const ParsedPolicy parsed = parse(with_match("usr = [0]\nuser = [0]"));
+    REQUIRE(parsed.diagnostics.size() == 1);
+    CHECK(parsed.diagnostics[0].advice == "did you mean 'user'?");
+}
+
+TEST_CASE("only a policy that selects something can be attached") {
+    CHECK(check_attachable(parse_valid(with_match("user = [0]"))).empty());
+    const auto problems =
+        check_attachable(parse_valid("[[ruleset]]\nhandled_access_fs = [\"execute\"]\n"));
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].severity == Severity::error);
+    CHECK(problems[0].file == "test.toml");
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "catch.hpp"
+#include "policy/text.hpp"
+
+#include <array>
+
+using namespace llexec;
+
+TEST_CASE("paths are compared as Landlock Config compares them") {
+    const auto [written, normal] = GENERATE(table<std::string_view, std::string_view>({
+        {"/", "/"},
+        {"//", "/"},
+        {"/usr/", "/usr"},
+        {"//usr///bin//", "/usr/bin"},
+        {"/./usr/.", "/usr"},
+        {".", "."},
+        {"./", "."},
+        {".//", "."},
+        {"a/./b", "a/b"},
+        {"a/////b", "a/b"},
+        {"./a", "./a"},
+        {"a", "a"},
+        {"c/../c", "c/../c"},
+        {"/..", "/.."},
+        {"..", ".."},
+        {"./.", "."},
+        {"", ""},
+        {".a", ".a"},
+        {"/a/.b/..c", "/a/.b/..c"},
+    }));
+    CAPTURE(written);
+    CHECK(normalize_path(written) == normal);
+    CHECK(normalize_path(normal) == normal);
+}
+
+TEST_CASE("a variable is told from an escaped dollar") {
+    CHECK(has_variable("${x}"));
+    CHECK(has_variable("/a/${"));
+    CHECK(has_variable("$$${x}"));
+    CHECK(has_variable("$x${y}"));
+    CHECK_FALSE(has_variable("$${x}"));
+    CHECK_FALSE(has_variable("$$$${x}"));
+    CHECK_FALSE(has_variable("$"));
+    CHECK_FALSE(has_variable("$x {"));
+    CHECK_FALSE(has_variable(""));
+}
+
+TEST_CASE("two dollars stand for one") {
+    CHECK(unescape_template("$$") == "$");
+    CHECK(unescape_template("$$foo") == "$foo");
+    CHECK(unescape_template("$${foo}") == "${foo}");
+    CHECK(unescape_template("$x") == "$x");
+    CHECK(unescape_template("a$") == "a$");
+    CHECK(unescape_template("$$$$") == "$$");
+    CHECK(unescape_template("$$$x") == "$$x");
+}
+
+TEST_CASE("the closest word is suggested, and nothing far away") {
+    constexpr std::array<std::string_view, 3> words{"read_file", "read_dir", "execute"};
+    CHECK(closest("read_fil", words) == "read_file");
+    CHECK(closest("readfile", words) == "read_file");
+    CHECK(closest("excute", words) == "execute");
+    CHECK_FALSE(closest("x", words));
+    CHECK_FALSE(closest("", words));
+    CHECK_FALSE(closest("network", words));
+    CHECK_FALSE(closest(std::string(100000, 'a'), words));
+}
+
+TEST_CASE("a path component is found whole") {
+    CHECK(has_component("/a/../b", ".."));
+    CHECK(has_component("..", ".."));
+    CHECK(has_component("/a/..", ".."));
+    CHECK_FALSE(has_component("/a..b/...", ".."));
+    CHECK_FALSE(has_component("", ".."));
+}
+
+TEST_CASE("control characters are made visible") {
+    CHECK(printable("a\nb\x1b[0m") == "a\\x0ab\\x1b[0m");
+    CHECK(printable("\u00e9") == "\u00e9");
+}
