@@ -11,7 +11,10 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace llexec {
 namespace {
@@ -50,6 +53,8 @@ class BodyReader {
             for (const Node* table : reader_.tables(*member))
                 read_net_port(*table);
         check_content();
+        if (net_group_)
+            check_udp();
         for (auto& [path, rule] : paths_)
             policy_.paths.push_back(std::move(rule));
         for (auto& [port, rule] : ports_)
@@ -106,6 +111,8 @@ class BodyReader {
             reader_.warning(node.position,
                             fmt::format("'{}' stands for no {} right at abi = {}", *word,
                                         to_string(access_class), *policy_.abi));
+        if (access_class == AccessClass::net && *policy_.abi > group_abi_ceiling)
+            net_group_ = node.position;
         return access;
     }
 
@@ -251,6 +258,16 @@ class BodyReader {
             rule->second.access |= access;
     }
 
+    /// Who writes abi = 10 may expect that all network rights of that ABI are meant.
+    void check_udp() {
+        constexpr AccessClass net = AccessClass::net;
+        const std::uint64_t beyond =
+            rights_of_abi(*policy_.abi).of(net) & ~rights_of_abi(group_abi_ceiling).of(net);
+        if ((policy_.handled.net & beyond) == 0)
+            reader_.note(*net_group_, "'abi.all' has no UDP right, so UDP stays unrestricted",
+                         "name bind_udp and connect_send_udp to restrict it");
+    }
+
     void check_content() {
         // A document that has only what this version refuses is not empty, and has its own finding.
         const bool content = root_.find("ruleset") != nullptr ||
@@ -269,6 +286,7 @@ class BodyReader {
     Reader& reader_;
     Policy& policy_;
     bool abi_invalid_ = false;
+    std::optional<Position> net_group_; ///< of an abi.all that may mean less than it seems to
     std::map<std::string, PathRule, std::less<>> paths_;
     std::map<std::uint16_t, PortRule> ports_;
 };

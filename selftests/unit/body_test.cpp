@@ -218,6 +218,14 @@ TEST_CASE("a policy that handles nothing is refused") {
                    "3:23 warning: 'abi.all' stands for no network right at abi = 3"});
 }
 
+TEST_CASE("it is noted where abi.all leaves UDP unrestricted") {
+    const std::string_view text = "abi = {}\n[[ruleset]]\nhandled_access_net = [\"abi.all\"{}]\n";
+    CHECK(findings(fmt::format(fmt::runtime(text), 9, "")).empty());
+    CHECK(findings(fmt::format(fmt::runtime(text), 10, "")) ==
+          Findings{"3:23 note: 'abi.all' has no UDP right, so UDP stays unrestricted"});
+    CHECK(findings(fmt::format(fmt::runtime(text), 11, ", \"bind_udp\"")).empty());
+}
+
 TEST_CASE("variables are refused rather than misread") {
     CHECK(findings("[[variable]]\nname = \"x\"\n") ==
           Findings{"1:3 error: 'variable' is not supported by this version"});
