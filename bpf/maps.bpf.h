@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps of the exec programs. */
+#ifndef LLEXEC_MAPS_BPF_H
+#define LLEXEC_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "llexec/abi.h"
+
+/*
+ * Upper bounds, for two generations at a time. Elements are allocated when they are filled in; only the bucket arrays
+ * (16 bytes an element) and the slots (8 bytes each) exist from the start.
+ */
+#define LLEXEC_MAX_FILES 65536
+#define LLEXEC_MAX_RULES 131072
+#define LLEXEC_MAX_POLICIES 32768
+
+/* What the loader has to know about programs and maps that it finds attached. Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct llexec_info);
+} llexec_info SEC(".maps");
+
+/* Which generation is enforced. Written by the loader through a memory mapping, as one word. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct llexec_current);
+} llexec_current SEC(".maps");
+
+/* Written by the loader: the current generation, and the one before or after it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct llexec_generation);
+} llexec_gens SEC(".maps");
+
+/* Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_FILES);
+	__type(key, struct llexec_inode_key);
+	__type(value, struct llexec_rule_range);
+} llexec_by_inode SEC(".maps");
+
+/* Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_FILES);
+	__type(key, struct llexec_path_key);
+	__type(value, struct llexec_rule_range);
+} llexec_by_path SEC(".maps");
+
+/* Written by the loader: [[match]] blocks that name users but no file. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_FILES);
+	__type(key, struct llexec_id_key);
+	__type(value, struct llexec_rule_range);
+} llexec_by_user SEC(".maps");
+
+/* Written by the loader: [[match]] blocks that name groups, but neither a file nor users. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_FILES);
+	__type(key, struct llexec_id_key);
+	__type(value, struct llexec_rule_range);
+} llexec_by_group SEC(".maps");
+
+/* Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_RULES);
+	__type(key, struct llexec_id_key);
+	__type(value, struct llexec_rule);
+} llexec_rules SEC(".maps");
+
+/* Written by the loader, except for the counters, which the programs add to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_POLICIES);
+	__type(key, struct llexec_id_key);
+	__type(value, struct llexec_policy);
+} llexec_policies SEC(".maps");
+
+/*
+ * The rulesets themselves. Written by the loader. The type is BPF_MAP_TYPE_LANDLOCK_RULESET: the loader sets it, because
+ * the number depends on the running kernel. A value is a ruleset's file descriptor when it is written, and the
+ * ruleset's Landlock ID when user space reads it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LLEXEC_MAX_POLICIES);
+	__type(key, __u32);
+	__type(value, __u64);
+} llexec_rulesets SEC(".maps");
+
+/* What exec_select hands over to the later hooks of the same execution. Written by the programs. */
+struct llexec_execution {
+	__u64 bprm; /* the linux_binprm that this is about, or 0 */
+	__u64 generation; /* generation that the last decision was made in */
+	struct llexec_file_id asked_for;
+	__u32 state; /* enum execution_state */
+	__u32 n_matches;
+	__u32 matches[LLEXEC_MAX_MATCHES]; /* policy indexes, ascending: scratch of one decision */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct llexec_execution);
+} llexec_execs SEC(".maps");
+
+/* Written by the programs, read by whoever wants the events. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} llexec_events SEC(".maps");
+
+/* Written by the programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct llexec_stats);
+} llexec_stats SEC(".maps");
+
+#endif /* LLEXEC_MAPS_BPF_H */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The records that the BPF programs and the loader share through maps.
+ *
+ * Included by bpf/ and by C++. Fixed-width members, no pointers, no implicit padding: the layout is the same on
+ * both sides of the kernel boundary, and bpftool prints every member by its name.
+ *
+ * Everything that belongs to one generation carries its number in the key, so that the next generation is filled in
+ * beside the current one. See docs/architecture.md.
+ */
+#ifndef LLEXEC_ABI_H
+#define LLEXEC_ABI_H
+
+#ifdef __cplusplus
+#include <linux/types.h>
+#endif
+
+/* Layout of everything below; maps that were pinned with another number are never reused. */
+#define LLEXEC_ABI 1
+
+/* Longest policy name, final NUL included. */
+#define LLEXEC_POLICY_NAME_SIZE 64
+/* Bytes of a path that an event keeps, final NUL included. */
+#define LLEXEC_EVENT_PATH_SIZE 256
+/* User IDs and group IDs in one rule; a longer list becomes several rules. */
+#define LLEXEC_RULE_IDS 8
+/* Policies that one execution can match. More than Landlock's 16 layers, so that observing policies have room. */
+#define LLEXEC_MAX_MATCHES 32
+
+enum llexec_enforce_at {
+	LLEXEC_AT_BPRM_COMMITTING_CREDS = 0,
+	LLEXEC_AT_BPRM_CREDS_FOR_EXEC = 1,
+};
+
+enum llexec_mode {
+	LLEXEC_MODE_ENFORCE = 0,
+	LLEXEC_MODE_OBSERVE = 1,
+};
+
+enum llexec_on_error {
+	LLEXEC_ON_ERROR_DENY = 0,
+	LLEXEC_ON_ERROR_ALLOW = 1,
+};
+
+/* The one element of llexec_info, written once, when the maps are made. */
+struct llexec_info {
+	__u32 abi; /* LLEXEC_ABI */
+	__u32 reserved;
+	__u64 path_hash_seed;
+	__u64 programs; /* digest of the object that the attached programs come from */
+};
+
+/* The one element of llexec_current: a single word, so that a change of generation is atomic. */
+struct llexec_current {
+	__u64 generation; /* 0: nothing is enforced */
+};
+
+/* Element of llexec_gens, at index generation % 2. */
+struct llexec_generation {
+	__u64 generation;
+	__u64 loaded_at_s; /* seconds since the epoch */
+	__u32 enforce_at; /* enum llexec_enforce_at */
+	__u32 policies;
+	__u32 by_user; /* whether there are rules in llexec_by_user */
+	__u32 by_group; /* whether there are rules in llexec_by_group */
+};
+
+/* A file as the kernel identifies it, which is not always what stat(2) says (btrfs, overlayfs). */
+struct llexec_file_id {
+	__u64 ino;
+	__u64 path_hash; /* of the path below the root of its filesystem; 0 if it is too deep */
+	__u32 dev;
+	__u32 igeneration;
+};
+
+struct llexec_inode_key {
+	__u64 generation;
+	__u64 ino;
+	__u32 dev;
+	__u32 igeneration;
+};
+
+struct llexec_path_key {
+	__u64 generation;
+	__u64 path_hash;
+	__u32 dev;
+	__u32 reserved;
+};
+
+/* Key of llexec_by_user, llexec_by_group (id: kernel user or group ID), llexec_rules and llexec_policies (id: index). */
+struct llexec_id_key {
+	__u64 generation;
+	__u32 id;
+	__u32 reserved;
+};
+
+/* Value of the llexec_by_* maps: consecutive elements of llexec_rules, in ascending order of their policy. */
+struct llexec_rule_range {
+	__u32 first;
+	__u32 count;
+	__u32 never; /* executions of this file are never selected, whatever else matches */
+};
+
+/* The conditions of one [[match]] block besides the file. Both lists must hold; an empty one always does. */
+struct llexec_rule {
+	__u32 policy;
+	__u32 n_users;
+	__u32 n_groups;
+	__u32 users[LLEXEC_RULE_IDS];
+	__u32 groups[LLEXEC_RULE_IDS];
+};
+
+struct llexec_policy {
+	char name[LLEXEC_POLICY_NAME_SIZE];
+	__u32 slot; /* index into llexec_rulesets; unused by an observing policy */
+	__u32 mode; /* enum llexec_mode */
+	__u32 on_error; /* enum llexec_on_error */
+	__u32 restrict_flags; /* LANDLOCK_RESTRICT_SELF_* */
+	/* Counters since this generation was loaded, written by BPF. */
+	__u64 matched;
+	__u64 applied;
+	__u64 nested; /* matched, but already enforced by the domain that the caller runs in */
+	__u64 failed;
+};
+
+/* The one element of llexec_stats, written by BPF, since the programs were attached. */
+struct llexec_stats {
+	__u64 executions_matched;
+	__u64 executions_refused; /* the caller of execve(2) got an error */
+	__u64 executions_killed; /* killed before their first instruction */
+	__u64 executions_allowed; /* run without a layer that failed, because of on_error = "allow" */
+	__u64 events_lost; /* the ring buffer was full */
+};
+
+enum llexec_outcome {
+	LLEXEC_APPLIED = 0,
+	LLEXEC_NESTED = 1, /* the domain already enforces this ruleset */
+	LLEXEC_OBSERVED = 2,
+	LLEXEC_REFUSED = 3,
+	LLEXEC_KILLED = 4,
+	LLEXEC_ALLOWED = 5, /* failed, and on_error = "allow" */
+};
+
+/* Record of llexec_events: one policy that one execution matched. */
+struct llexec_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 generation;
+	__u32 pid; /* thread group ID, in the initial PID namespace */
+	__u32 uid; /* effective, of the caller of execve(2), in the initial user namespace */
+	__u32 outcome; /* enum llexec_outcome */
+	__s32 error; /* negative errno of a failure, or 0 */
+	char policy[LLEXEC_POLICY_NAME_SIZE];
+	char filename[LLEXEC_EVENT_PATH_SIZE]; /* as passed to execve(2) */
+	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file that runs, the interpreter for a script */
+};
+
+/* What the file identity program writes for each open file of the loader. */
+struct llexec_open_file {
+	__u32 fd;
+	__u32 mode; /* of the inode, as st_mode */
+	struct llexec_file_id id;
+};
+
+#endif /* LLEXEC_ABI_H */

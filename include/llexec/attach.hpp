@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Policies attached at exec: loading a set of them, looking at it, removing it.
+//
+// What is loaded lives in the kernel, pinned under pin_directory, and does not need the process
+// that loaded it. All functions need the privileges that probe_kernel() asks for, and fail with
+// EPERM or EACCES without them.
+#pragma once
+
+#include "llexec/diagnostic.hpp"
+#include "llexec/policy.hpp"
+#include "llexec/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llexec {
+
+/// Where programs, maps and links are pinned; accessible to root only.
+inline constexpr std::string_view pin_directory = "/sys/fs/bpf/llexec";
+
+/// The exec hook at which rulesets are applied.
+enum class EnforceAt {
+    bprm_committing_creds, ///< past the point of no return: what cannot be confined is killed
+    bprm_creds_for_exec,   ///< staged before it: what cannot be confined fails with an errno
+};
+
+/// The hook's name, and back.
+[[nodiscard]] std::string_view to_string(EnforceAt enforce_at);
+[[nodiscard]] std::optional<EnforceAt> enforce_at_from_string(std::string_view name);
+
+struct LoadReport {
+    std::uint64_t generation = 0;  ///< number of what is enforced now
+    bool replaced = false;         ///< another generation was enforced before
+    std::vector<Diagnostic> notes; ///< what the policies ask for and this kernel or system lacks
+};
+
+/// Makes `policies` the set that is enforced, replacing the one before, if any.
+///
+/// The new set is built and filled in beside the old one, then one store makes it current: each
+/// execution sees one complete set. On any error the old set stays as it is. Policies are layers in
+/// the order of their names. Two calls at once take turns. The programs are attached by the first
+/// call and stay; a version of llexec with other programs attaches its own and then detaches the
+/// old ones. An `exe` that does not exist selects nothing until the next load: reported, or an
+/// error with missing_paths = "error". A policy that names llexec itself is an error. An empty set
+/// is an error: unload() is what removes enforcement.
+[[nodiscard]] Result<LoadReport> load(std::span<const Policy> policies,
+                                      EnforceAt enforce_at = EnforceAt::bprm_committing_creds);
+
+struct PolicyStatus {
+    std::string name;
+    Mode mode = Mode::enforce;
+    OnError on_error = OnError::deny;
+    std::optional<std::uint32_t> slot;       ///< index into the ruleset map
+    std::optional<std::uint64_t> ruleset_id; ///< Landlock's ID; none if the slot is empty
+    // Executions since this generation was loaded:
+    std::uint64_t matched = 0;
+    std::uint64_t applied = 0;
+    std::uint64_t nested = 0; ///< matched, but already enforced by the caller's domain
+    std::uint64_t failed = 0; ///< the ruleset could not be applied
+};
+
+struct Status {
+    std::uint64_t generation = 0; ///< 0: attached, but nothing is enforced
+    std::uint64_t loaded_at = 0;  ///< seconds since the epoch
+    EnforceAt enforce_at = EnforceAt::bprm_committing_creds;
+    std::vector<PolicyStatus> policies; ///< in layer order
+    // Since the programs were attached:
+    std::uint64_t executions_matched = 0;
+    std::uint64_t executions_refused = 0;
+    std::uint64_t executions_killed = 0;
+    std::uint64_t executions_allowed = 0;
+    std::uint64_t events_lost = 0;
+};
+
+/// Reads the pinned maps. Empty if nothing is loaded.
+[[nodiscard]] Result<std::optional<Status>> read_status();
+
+/// Removes every link, program, map and pin, and waits until the kernel has freed them. False if
+/// nothing was loaded. What already runs confined stays confined.
+[[nodiscard]] Result<bool> unload();
+
+} // namespace llexec

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "attach/compile.hpp"
+
+#include "llexec/landlock.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+namespace llexec::attach {
+namespace {
+
+// Keys without the generation, which is the same for all.
+using InodeId = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t>;
+using PathId = std::pair<std::uint32_t, std::uint64_t>;
+
+/// Compared by value to find rules that two keys share.
+struct Rule {
+    std::uint32_t policy;
+    std::vector<std::uint32_t> users;
+    std::vector<std::uint32_t> groups;
+
+    friend auto operator<=>(const Rule&, const Rule&) = default;
+};
+
+template<class Id>
+using RulesOf = std::map<Id, std::vector<Rule>>;
+
+InodeId inode_of(const llexec_file_id& id) { return {id.dev, id.ino, id.igeneration}; }
+
+llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
+    return {.generation = generation, .id = id, .reserved = 0};
+}
+
+/// Cuts a list into pieces that fit into one rule; one empty piece for an empty list.
+std::vector<std::vector<std::uint32_t>> pieces(const std::vector<std::uint32_t>& ids) {
+    std::vector<std::vector<std::uint32_t>> result;
+    for (std::size_t first = 0; first < ids.size(); first += LLEXEC_RULE_IDS) {
+        const std::size_t size = std::min<std::size_t>(LLEXEC_RULE_IDS, ids.size() - first);
+        const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
+        result.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
+    }
+    if (result.empty())
+        result.emplace_back();
+    return result;
+}
+
+std::vector<std::uint32_t> ids_of(const std::vector<Principal>& principals) {
+    std::vector<std::uint32_t> ids;
+    for (const Principal& principal : principals)
+        ids.push_back(principal.id);
+    std::ranges::sort(ids);
+    ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    return ids;
+}
+
+/// All rules of all policies, by what they are looked up by.
+struct Index {
+    RulesOf<InodeId> by_inode;
+    RulesOf<PathId> by_path;
+    RulesOf<std::uint32_t> by_user;
+    RulesOf<std::uint32_t> by_group;
+
+    void add(const MatchBlock& block, std::uint32_t policy, const ExeIds& exes) {
+        const std::vector<std::uint32_t> users = ids_of(block.users);
+        const std::vector<std::uint32_t> groups = ids_of(block.groups);
+        if (block.exes.empty()) {
+            add_without_exe(users, groups, policy);
+            return;
+        }
+        for (const auto& some_users : pieces(users))
+            for (const auto& some_groups : pieces(groups))
+                for (const ExePath& exe : block.exes)
+                    if (const auto found = exes.find(exe.path); found != exes.end())
+                        add_exe(found->second, {policy, some_users, some_groups});
+    }
+
+  private:
+    void add_exe(const llexec_file_id& id, const Rule& rule) {
+        by_inode[inode_of(id)].push_back(rule);
+        if (id.path_hash != 0)
+            by_path[{id.dev, id.path_hash}].push_back(rule);
+    }
+
+    void add_without_exe(const std::vector<std::uint32_t>& users,
+                         const std::vector<std::uint32_t>& groups, std::uint32_t policy) {
+        for (const std::uint32_t user : users)
+            for (const auto& some_groups : pieces(groups))
+                by_user[user].push_back({policy, {}, some_groups});
+        if (users.empty())
+            for (const std::uint32_t group : groups)
+                by_group[group].push_back({policy, {}, {}});
+    }
+};
+
+llexec_rule to_abi(const Rule& rule) {
+    llexec_rule result{};
+    result.policy = rule.policy;
+    result.n_users = static_cast<std::uint32_t>(rule.users.size());
+    result.n_groups = static_cast<std::uint32_t>(rule.groups.size());
+    std::ranges::copy(rule.users, result.users);
+    std::ranges::copy(rule.groups, result.groups);
+    return result;
+}
+
+/// Lays lists of rules out one after the other, equal lists only once: the programs skip the second
+/// half of a file's identity if it leads to the same rules as the first.
+class RuleLayout {
+  public:
+    explicit RuleLayout(std::vector<llexec_rule>& rules) : rules_(rules) {}
+
+    llexec_rule_range place(std::vector<Rule> list) {
+        std::ranges::sort(list);
+        list.erase(std::ranges::unique(list).begin(), list.end());
+        const auto [found, inserted] = placed_.try_emplace(list);
+        if (inserted) {
+            found->second = {.first = static_cast<std::uint32_t>(rules_.size()),
+                             .count = static_cast<std::uint32_t>(list.size()),
+                             .never = 0};
+            std::ranges::transform(list, std::back_inserter(rules_), to_abi);
+        }
+        return found->second;
+    }
+
+  private:
+    std::vector<llexec_rule>& rules_;
+    std::map<std::vector<Rule>, llexec_rule_range> placed_;
+};
+
+llexec_policy to_abi(const Policy& policy) {
+    llexec_policy result{};
+    // The parser refuses longer names; a policy from elsewhere is cut rather than overrun.
+    std::strncpy(result.name, policy.name.c_str(), sizeof(result.name) - 1);
+    result.mode = policy.enforce.mode == Mode::observe ? LLEXEC_MODE_OBSERVE : LLEXEC_MODE_ENFORCE;
+    result.on_error =
+        policy.enforce.on_error == OnError::allow ? LLEXEC_ON_ERROR_ALLOW : LLEXEC_ON_ERROR_DENY;
+    result.restrict_flags = restrict_flags(policy.enforce);
+    return result;
+}
+
+Result<> check_self(std::span<const Policy> policies, const ExeIds& exes,
+                    const llexec_file_id& self) {
+    Error error{.kind = ErrorKind::policy,
+                .code = 0,
+                .what = "a policy selects llexec itself, which is never confined",
+                .hint = {},
+                .diagnostics = {}};
+    for (const Policy& policy : policies)
+        for (const MatchBlock& block : policy.match)
+            for (const ExePath& exe : block.exes)
+                if (const auto found = exes.find(exe.path);
+                    found != exes.end() && inode_of(found->second) == inode_of(self))
+                    error.diagnostics.push_back({.severity = Severity::error,
+                                                 .file = policy.file,
+                                                 .position = exe.position,
+                                                 .message = exe.path + " is llexec itself",
+                                                 .advice = "remove it: llexec is never selected"});
+    if (error.diagnostics.empty())
+        return {};
+    return std::unexpected(std::move(error));
+}
+
+} // namespace
+
+Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes,
+                            const llexec_file_id& self, std::uint64_t generation) {
+    if (auto checked = check_self(policies, exes, self); !checked)
+        return std::unexpected(std::move(checked.error()));
+
+    CompiledSet set;
+    set.generation = generation;
+    Index index;
+    for (const Policy& policy : policies) {
+        const auto number = static_cast<std::uint32_t>(set.policies.size());
+        set.policies.push_back(to_abi(policy));
+        for (const MatchBlock& block : policy.match)
+            index.add(block, number, exes);
+    }
+
+    RuleLayout layout(set.rules);
+    for (auto& [id, rules] : index.by_inode) {
+        const auto& [dev, ino, igeneration] = id;
+        const llexec_inode_key key{
+            .generation = generation, .ino = ino, .dev = dev, .igeneration = igeneration};
+        set.by_inode.emplace_back(key, layout.place(std::move(rules)));
+    }
+    for (auto& [id, rules] : index.by_path) {
+        const llexec_path_key key{
+            .generation = generation, .path_hash = id.second, .dev = id.first, .reserved = 0};
+        set.by_path.emplace_back(key, layout.place(std::move(rules)));
+    }
+    for (auto& [user, rules] : index.by_user)
+        set.by_user.emplace_back(id_key(generation, user), layout.place(std::move(rules)));
+    for (auto& [group, rules] : index.by_group)
+        set.by_group.emplace_back(id_key(generation, group), layout.place(std::move(rules)));
+
+    const llexec_inode_key self_key{.generation = generation,
+                                    .ino = self.ino,
+                                    .dev = self.dev,
+                                    .igeneration = self.igeneration};
+    set.by_inode.emplace_back(self_key, llexec_rule_range{.first = 0, .count = 0, .never = 1});
+    return set;
+}
+
+} // namespace llexec::attach

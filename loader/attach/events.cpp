@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/events.hpp"
+
+#include "attach/maps.hpp"
+#include "attach/pins.hpp"
+
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace llexec {
+namespace {
+
+constexpr std::array<std::string_view, 6> outcome_names{"applied", "nested", "observed",
+                                                        "refused", "killed", "allowed"};
+
+Event to_event(const llexec_event& record) {
+    Event event;
+    event.time = std::chrono::nanoseconds(record.time_ns);
+    event.generation = record.generation;
+    event.pid = record.pid;
+    event.uid = record.uid;
+    event.outcome = static_cast<Outcome>(record.outcome);
+    event.error = -record.error;
+    event.policy.assign(record.policy, strnlen(record.policy, sizeof(record.policy)));
+    event.filename.assign(record.filename, strnlen(record.filename, sizeof(record.filename)));
+    event.exe.assign(record.exe, strnlen(record.exe, sizeof(record.exe)));
+    return event;
+}
+
+struct FreeRing {
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+} // namespace
+
+struct EventReader::Impl {
+    UniqueFd map;
+    std::unique_ptr<ring_buffer, FreeRing> ring;
+    const std::function<void(const Event&)>* handle = nullptr; // while poll() runs
+    std::size_t count = 0;
+
+    static int on_record(void* context, void* data, std::size_t size) {
+        auto* const self = static_cast<Impl*>(context);
+        if (size < sizeof(llexec_event))
+            return 0; // not ours; nothing else writes to this ring
+        llexec_event record{};
+        std::memcpy(&record, data, sizeof(record));
+        if (record.outcome < outcome_names.size()) {
+            (*self->handle)(to_event(record));
+            ++self->count;
+        }
+        return 0;
+    }
+};
+
+std::string_view to_string(Outcome outcome) {
+    return outcome_names.at(static_cast<std::size_t>(outcome));
+}
+
+EventReader::EventReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+EventReader::EventReader(EventReader&&) noexcept = default;
+EventReader& EventReader::operator=(EventReader&&) noexcept = default;
+EventReader::~EventReader() = default;
+
+Result<EventReader> EventReader::open() {
+    auto impl = std::make_unique<Impl>();
+    auto map = attach::open_pin(attach::name_of(attach::MapId::events));
+    if (!map)
+        return std::unexpected(std::move(map.error()));
+    impl->map = std::move(*map);
+    impl->ring.reset(
+        ring_buffer__new(impl->map.get(), Impl::on_record, impl.get(), nullptr));
+    if (!impl->ring)
+        return system_error(errno, "cannot map the ring buffer of events");
+    return EventReader(std::move(impl));
+}
+
+Result<std::size_t> EventReader::poll(std::chrono::milliseconds timeout,
+                                      const std::function<void(const Event&)>& handle) {
+    impl_->handle = &handle;
+    impl_->count = 0;
+    const int result =
+        ring_buffer__poll(impl_->ring.get(), static_cast<int>(timeout.count()));
+    impl_->handle = nullptr;
+    if (result < 0 && result != -EINTR)
+        return system_error(-result, "cannot read events");
+    return impl_->count;
+}
+
+} // namespace llexec

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "attach/exec_object.hpp"
+
+#include "exec.skel.h"
+#include "kernel/kernel_btf.hpp"
+#include "kernel/libbpf_log.hpp"
+#include "llexec/attach.hpp"
+
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+
+namespace llexec::attach {
+namespace {
+
+struct ProgramPin {
+    const char* name; ///< of the program; its pins are prog_NAME and link_NAME
+    bpf_program* program;
+    bpf_link** link;
+};
+
+std::array<ProgramPin, 3> programs_of(exec_bpf& skeleton) {
+    // Attached in this order: what selects comes before what enforces.
+    return {{{"llexec_select", skeleton.progs.llexec_select, &skeleton.links.llexec_select},
+             {"llexec_select_final", skeleton.progs.llexec_select_final,
+              &skeleton.links.llexec_select_final},
+             {"llexec_enforce", skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce}}};
+}
+
+Result<> set_ruleset_map_type(exec_bpf& skeleton) {
+    const auto btf = kernel::KernelBtf::open();
+    if (!btf)
+        return std::unexpected(btf.error());
+    const auto type = btf->map_type(kernel::ruleset_map_type);
+    if (!type)
+        return failure(ErrorKind::unsupported,
+                       "this kernel has no BPF map type for Landlock rulesets",
+                       "`llexec probe` tells what is missing; `llexec run` works without it");
+    if (const int error = bpf_map__set_type(skeleton.maps.llexec_rulesets,
+                                            static_cast<bpf_map_type>(*type));
+        error != 0)
+        return system_error(-error, "cannot set the type of the map llexec_rulesets");
+    return {};
+}
+
+Result<> reuse_maps(exec_bpf& skeleton, const Maps& maps) {
+    for (const MapLayout& layout : map_layouts) {
+        bpf_map* const map = bpf_object__find_map_by_name(skeleton.obj, layout.name);
+        if (const int error = bpf_map__reuse_fd(map, maps.fd(layout.id)); error != 0)
+            return system_error(-error, fmt::format("cannot use the pinned map {}", layout.name));
+    }
+    return {};
+}
+
+} // namespace
+
+void ExecObject::Destroy::operator()(exec_bpf* skeleton) const { exec_bpf::destroy(skeleton); }
+
+std::uint64_t programs_digest() {
+    // FNV-1a: this only has to tell versions apart, nobody gains from a collision.
+    std::size_t size = 0;
+    const auto* const bytes = static_cast<const unsigned char*>(exec_bpf::elf_bytes(&size));
+    std::uint64_t digest = 0xcbf29ce484222325;
+    for (std::size_t i = 0; i < size; ++i)
+        digest = (digest ^ bytes[i]) * 0x100000001b3;
+    return digest;
+}
+
+Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* reuse) {
+    const kernel::LibbpfLog log;
+    ExecObject object{std::unique_ptr<exec_bpf, Destroy>(exec_bpf::open())};
+    if (!object.skeleton_)
+        return system_error(errno, "cannot open the exec programs", log.text());
+    exec_bpf& skeleton = *object.skeleton_;
+    object.seed_ = path_hash_seed;
+    skeleton.rodata->path_hash_seed = path_hash_seed;
+    if (auto type = set_ruleset_map_type(skeleton); !type)
+        return std::unexpected(std::move(type.error()));
+    if (reuse != nullptr)
+        if (auto reused = reuse_maps(skeleton, *reuse); !reused)
+            return std::unexpected(std::move(reused.error()));
+    if (const int error = exec_bpf::load(&skeleton); error != 0)
+        return system_error(-error, "the kernel does not take the exec programs", log.text());
+    return object;
+}
+
+Result<> ExecObject::attach() {
+    const kernel::LibbpfLog log;
+    for (const ProgramPin& pin : programs_of(*skeleton_)) {
+        *pin.link = bpf_program__attach_lsm(pin.program);
+        if (*pin.link == nullptr)
+            return system_error(errno, fmt::format("cannot attach {}", pin.name), log.text());
+    }
+    return {};
+}
+
+Result<> ExecObject::pin_programs(std::string_view directory, std::string_view suffix) {
+    for (const ProgramPin& pin : programs_of(*skeleton_)) {
+        const std::string program = fmt::format("{}/prog_{}{}", directory, pin.name, suffix);
+        if (bpf_obj_pin(bpf_program__fd(pin.program), program.c_str()) != 0)
+            return system_error(errno, "cannot pin " + program);
+        const std::string link = fmt::format("{}/link_{}{}", directory, pin.name, suffix);
+        if (bpf_obj_pin(bpf_link__fd(*pin.link), link.c_str()) != 0)
+            return system_error(errno, "cannot pin " + link);
+    }
+    return {};
+}
+
+Result<Maps> ExecObject::pin_maps(std::string_view directory) {
+    Maps maps;
+    for (const MapLayout& layout : map_layouts) {
+        const int fd = bpf_object__find_map_fd_by_name(skeleton_->obj, layout.name);
+        const std::string path = fmt::format("{}/{}", directory, layout.name);
+        if (bpf_obj_pin(fd, path.c_str()) != 0)
+            return system_error(errno, "cannot pin " + path);
+        UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+        if (!copy.valid())
+            return system_error(errno, "cannot duplicate the descriptor of a map");
+        maps.set(layout.id, std::move(copy));
+    }
+    return maps;
+}
+
+Result<Maps> ExecObject::attach_new(const Lock&) {
+    // A failure leaves staging_directory behind; the caller's next Lock removes it, and with it the
+    // last reference to what was attached.
+    if (auto made = make_directory(staging_directory); !made)
+        return std::unexpected(std::move(made.error()));
+    auto maps = pin_maps(staging_directory);
+    if (!maps)
+        return maps;
+    const llexec_info info{.abi = LLEXEC_ABI,
+                           .reserved = 0,
+                           .path_hash_seed = seed_,
+                           .programs = programs_digest()};
+    if (auto stored = maps->store(MapId::info, std::uint32_t{0}, info); !stored)
+        return std::unexpected(std::move(stored.error()));
+    if (auto attached = attach(); !attached)
+        return std::unexpected(std::move(attached.error()));
+    if (auto pinned = pin_programs(staging_directory, ""); !pinned)
+        return std::unexpected(std::move(pinned.error()));
+    if (::rename(std::string(staging_directory).c_str(), std::string(pin_directory).c_str()) != 0)
+        return system_error(errno, fmt::format("cannot make {}", pin_directory));
+    return maps;
+}
+
+Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
+    constexpr std::string_view suffix = ".new";
+    // Leftovers of a loader that was killed here: its programs are redundant.
+    for (const ProgramPin& pin : programs_of(*skeleton_))
+        for (const std::string_view kind : {"prog_", "link_"})
+            ::unlink(fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, suffix).c_str());
+
+    if (auto attached = attach(); !attached)
+        return attached;
+    if (auto pinned = pin_programs(pin_directory, suffix); !pinned)
+        return pinned;
+    for (const ProgramPin& pin : programs_of(*skeleton_))
+        for (const std::string_view kind : {"prog_", "link_"}) {
+            const std::string path = fmt::format("{}/{}{}", pin_directory, kind, pin.name);
+            // Replacing the pin of a link detaches the old program; the new one is at work already.
+            if (::rename((path + std::string(suffix)).c_str(), path.c_str()) != 0)
+                return system_error(errno, "cannot replace the pin " + path);
+        }
+    auto info = maps.info();
+    if (!info)
+        return std::unexpected(std::move(info.error()));
+    info->programs = programs_digest();
+    return maps.store(MapId::info, std::uint32_t{0}, *info);
+}
+
+} // namespace llexec::attach

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The exec programs: loading, attaching and pinning them. This is the one place that knows the
+// kernel interface that they use (map type and kfuncs), together with bpf/decide.bpf.h.
+#pragma once
+
+#include "attach/maps.hpp"
+#include "attach/pins.hpp"
+#include "llexec/result.hpp"
+
+#include <cstdint>
+#include <memory>
+
+struct exec_bpf;
+
+namespace llexec::attach {
+
+/// Digest of the programs in this executable: tells whether those that are attached are the same.
+[[nodiscard]] std::uint64_t programs_digest();
+
+/// The programs in this executable, loaded into the kernel, but not attached unless someone calls
+/// attach_new() or take_over().
+class ExecObject {
+  public:
+    /// Loads the programs with new maps, or with those of `reuse`. Error: hint has the verifier's
+    /// log. Kind unsupported if this kernel has no map type for rulesets.
+    [[nodiscard]] static Result<ExecObject> load(std::uint64_t path_hash_seed,
+                                                 const Maps* reuse = nullptr);
+
+    /// Attaches the programs for as long as this object lives.
+    [[nodiscard]] Result<> attach();
+
+    /// Attaches, and pins everything at once: pin_directory appears complete or not at all.
+    [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
+
+    /// Attaches beside the programs of another version, whose maps were passed to load(), then
+    /// takes the place of their pins. In between, both work on the same maps; what one has enforced
+    /// or staged for an execution, the other one leaves alone.
+    [[nodiscard]] Result<> take_over(const Lock& lock, const Maps& maps);
+
+  private:
+    struct Destroy {
+        void operator()(exec_bpf* skeleton) const;
+    };
+    explicit ExecObject(std::unique_ptr<exec_bpf, Destroy> skeleton)
+        : skeleton_(std::move(skeleton)) {}
+
+    [[nodiscard]] Result<> pin_programs(std::string_view directory, std::string_view suffix);
+    [[nodiscard]] Result<Maps> pin_maps(std::string_view directory);
+
+    std::unique_ptr<exec_bpf, Destroy> skeleton_;
+    std::uint64_t seed_ = 0;
+};
+
+} // namespace llexec::attach

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/attach.hpp"
+
+#include "attach/compile.hpp"
+#include "attach/exe_files.hpp"
+#include "attach/exec_object.hpp"
+#include "attach/publish.hpp"
+#include "kernel/requirements.hpp"
+#include "llexec/landlock.hpp"
+#include "llexec/policy_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/random.h>
+
+namespace llexec {
+namespace {
+
+using namespace attach;
+
+void append(std::vector<Diagnostic>& to, const std::vector<Diagnostic>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+}
+
+Result<> check_policies(std::span<const Policy> policies) {
+    if (policies.empty())
+        return failure(ErrorKind::policy, "there is no policy to load",
+                       "`llexec unload` removes enforcement");
+    Error error{.kind = ErrorKind::policy,
+                .code = 0,
+                .what = "policies cannot be attached at exec",
+                .hint = {},
+                .diagnostics = {}};
+    for (const Policy& policy : policies)
+        append(error.diagnostics, check_attachable(policy));
+    if (error.diagnostics.empty())
+        return {};
+    return std::unexpected(std::move(error));
+}
+
+std::vector<Policy> in_layer_order(std::span<const Policy> policies) {
+    std::vector<Policy> result(policies.begin(), policies.end());
+    std::ranges::sort(result, {}, &Policy::name);
+    return result;
+}
+
+/// The kernel objects of a set of policies, before anything is stored.
+struct Rulesets {
+    std::vector<BuiltRuleset> built;
+    std::vector<int> fds; ///< one for each policy; -1: it only observes
+    std::vector<Diagnostic> notes;
+};
+
+Result<Rulesets> build_rulesets(std::span<const Policy> policies) {
+    const auto support = query_kernel_support();
+    if (!support)
+        return std::unexpected(support.error());
+    Rulesets result;
+    for (const Policy& policy : policies) {
+        if (policy.enforce.mode == Mode::observe) {
+            result.fds.push_back(-1);
+            continue;
+        }
+        auto built = build_ruleset(policy, *support);
+        if (!built)
+            return std::unexpected(std::move(built.error()));
+        append(result.notes, built->notes);
+        result.fds.push_back(built->fd.get());
+        result.built.push_back(std::move(*built));
+    }
+    return result;
+}
+
+Result<std::uint64_t> random_seed() {
+    std::uint64_t seed = 0;
+    if (::getrandom(&seed, sizeof(seed), 0) != static_cast<ssize_t>(sizeof(seed)))
+        return system_error(errno, "cannot get a random number");
+    return seed;
+}
+
+struct Attached {
+    Maps maps;
+    bool fresh; ///< nothing was loaded before
+};
+
+Result<Attached> attach_first(const Lock& lock) {
+    const auto seed = random_seed();
+    if (!seed)
+        return std::unexpected(seed.error());
+    auto object = ExecObject::load(*seed);
+    if (!object)
+        return std::unexpected(std::move(object.error()));
+    auto maps = object->attach_new(lock);
+    if (!maps) {
+        // Detaches what was attached; the error to report is the first one.
+        static_cast<void>(remove_directory(staging_directory));
+        return std::unexpected(std::move(maps.error()));
+    }
+    return Attached{.maps = std::move(*maps), .fresh = true};
+}
+
+/// Finds the programs attached, or attaches them.
+Result<Attached> ensure_attached(const Lock& lock) {
+    const auto loaded = is_loaded();
+    if (!loaded)
+        return std::unexpected(loaded.error());
+    if (!*loaded)
+        return attach_first(lock);
+
+    auto maps = Maps::open_pinned();
+    if (!maps)
+        return std::unexpected(std::move(maps.error()));
+    const auto info = maps->info();
+    if (!info)
+        return std::unexpected(info.error());
+    if (info->programs != programs_digest()) {
+        auto object = ExecObject::load(info->path_hash_seed, &*maps);
+        if (!object)
+            return std::unexpected(std::move(object.error()));
+        if (auto taken = object->take_over(lock, *maps); !taken)
+            return std::unexpected(std::move(taken.error()));
+    }
+    return Attached{.maps = std::move(*maps), .fresh = false};
+}
+
+Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
+                                      std::span<const Policy> policies, const Rulesets& rulesets,
+                                      EnforceAt enforce_at) {
+    const auto current = maps.current();
+    if (!current)
+        return std::unexpected(current.error());
+    if (auto removed = remove_other_generations(lock, maps, *current); !removed)
+        return std::unexpected(std::move(removed.error()));
+    const auto info = maps.info();
+    if (!info)
+        return std::unexpected(info.error());
+    auto exes = identify_exes(policies, info->path_hash_seed);
+    if (!exes)
+        return std::unexpected(std::move(exes.error()));
+    auto set = compile(policies, exes->ids, exes->self, *current + 1);
+    if (!set)
+        return std::unexpected(std::move(set.error()));
+    if (auto published = publish(lock, maps, *set, rulesets.fds, enforce_at); !published)
+        return std::unexpected(std::move(published.error()));
+
+    LoadReport report{
+        .generation = set->generation, .replaced = *current != 0, .notes = rulesets.notes};
+    append(report.notes, exes->notes);
+    return report;
+}
+
+} // namespace
+
+std::string_view to_string(EnforceAt enforce_at) {
+    return enforce_at == EnforceAt::bprm_creds_for_exec ? "bprm_creds_for_exec"
+                                                        : "bprm_committing_creds";
+}
+
+std::optional<EnforceAt> enforce_at_from_string(std::string_view name) {
+    for (const EnforceAt candidate :
+         {EnforceAt::bprm_committing_creds, EnforceAt::bprm_creds_for_exec})
+        if (name == to_string(candidate))
+            return candidate;
+    return std::nullopt;
+}
+
+Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) {
+    if (auto checked = check_policies(policies); !checked)
+        return std::unexpected(std::move(checked.error()));
+    // A kernel without the interface gets its answer before a verifier log.
+    if (auto required = kernel::require_interface(); !required)
+        return std::unexpected(std::move(required.error()));
+    const std::vector<Policy> ordered = in_layer_order(policies);
+    const auto rulesets = build_rulesets(ordered);
+    if (!rulesets)
+        return std::unexpected(rulesets.error());
+    const auto lock = Lock::acquire();
+    if (!lock)
+        return std::unexpected(lock.error());
+    const auto attached = ensure_attached(*lock);
+    if (!attached)
+        return std::unexpected(attached.error());
+    auto report = replace_generation(*lock, attached->maps, ordered, *rulesets, enforce_at);
+    // Programs that enforce nothing would only slow executions down.
+    if (!report && attached->fresh)
+        static_cast<void>(remove_directory(pin_directory));
+    return report;
+}
+
+} // namespace llexec

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "attach/maps.hpp"
+
+#include "attach/pins.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace llexec::attach {
+namespace {
+
+constexpr std::uint32_t only = 0; // the key of a map with one element
+
+/// Fails if the map is not what this version writes: fail closed rather than misread it.
+Result<> check_layout(int fd, const MapLayout& layout) {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
+        return system_error(errno, fmt::format("cannot ask for the layout of the map {}", layout.name));
+    if (layout.value_size != 0 &&
+        (info.key_size != layout.key_size || info.value_size != layout.value_size))
+        return failure(ErrorKind::system,
+                       fmt::format("the map {} was made by another version of llexec", layout.name),
+                       "remove it with `llexec unload`, then load again");
+    return {};
+}
+
+} // namespace
+
+const char* name_of(MapId id) { return map_layouts[static_cast<std::size_t>(id)].name; }
+
+std::unexpected<Error> Maps::store_error(MapId id, int code) {
+    if (code == E2BIG)
+        return system_error(code, fmt::format("the map {} is full", name_of(id)),
+                            "the set of policies is larger than llexec can hold");
+    return system_error(code, fmt::format("cannot write to the map {}", name_of(id)));
+}
+
+Result<Maps> Maps::open_pinned() {
+    Maps maps;
+    for (const MapLayout& layout : map_layouts) {
+        auto fd = open_pin(layout.name);
+        if (!fd)
+            return std::unexpected(std::move(fd.error()));
+        if (auto checked = check_layout(fd->get(), layout); !checked)
+            return std::unexpected(std::move(checked.error()));
+        maps.set(layout.id, std::move(*fd));
+    }
+    const auto info = maps.info();
+    if (!info)
+        return std::unexpected(info.error());
+    if (info->abi != LLEXEC_ABI)
+        return failure(ErrorKind::system,
+                       fmt::format("what is loaded has map layout {}, this llexec has {}",
+                                   info->abi, LLEXEC_ABI),
+                       "remove it with `llexec unload`, then load again");
+    return maps;
+}
+
+Result<llexec_info> Maps::info() const {
+    auto info = find<llexec_info>(MapId::info, only);
+    if (!info)
+        return std::unexpected(std::move(info.error()));
+    return info->value_or(llexec_info{});
+}
+
+Result<std::uint64_t> Maps::current() const {
+    auto current = find<llexec_current>(MapId::current, only);
+    if (!current)
+        return std::unexpected(std::move(current.error()));
+    return current->value_or(llexec_current{}).generation;
+}
+
+Result<> Maps::set_current(std::uint64_t generation) const {
+    // bpf(2) would copy the value byte by byte as far as the kernel promises; a mapping lets this be
+    // a single store.
+    const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* const address =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd(MapId::current), 0);
+    if (address == MAP_FAILED)
+        return system_error(errno, "cannot map llexec_current");
+    auto* const current = static_cast<llexec_current*>(address);
+    static_assert(std::atomic_ref<decltype(current->generation)>::is_always_lock_free);
+    std::atomic_ref(current->generation).store(generation, std::memory_order_seq_cst);
+    ::munmap(address, size);
+    return {};
+}
+
+} // namespace llexec::attach

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "attach/pins.hpp"
+
+#include "llexec/attach.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <memory>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+namespace llexec::attach {
+namespace {
+
+// Not on the BPF filesystem: every user may open its root, and so hold a lock on it.
+constexpr const char* lock_directory = "/run/llexec";
+constexpr const char* lock_file = "/run/llexec/lock";
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+Result<> check_bpf_filesystem() {
+    struct statfs filesystem {};
+    constexpr const char* mount_point = "/sys/fs/bpf";
+    if (::statfs(mount_point, &filesystem) != 0)
+        return system_error(errno, "cannot look at /sys/fs/bpf");
+    if (static_cast<std::uint64_t>(filesystem.f_type) != BPF_FS_MAGIC)
+        return failure(ErrorKind::unsupported, "no BPF filesystem is mounted on /sys/fs/bpf",
+                       "mount -t bpf bpf /sys/fs/bpf");
+    return {};
+}
+
+} // namespace
+
+std::string pin_path(std::string_view name) { return fmt::format("{}/{}", pin_directory, name); }
+
+Result<UniqueFd> open_pin(std::string_view name) {
+    const std::string path = pin_path(name);
+    UniqueFd fd(bpf_obj_get(path.c_str()));
+    if (!fd.valid())
+        return system_error(errno, "cannot open the pin " + path);
+    return fd;
+}
+
+Result<bool> is_loaded() {
+    // A pin, not the directory: the directory can be seen by everybody, its content only by root.
+    if (::access(pin_path("llexec_info").c_str(), F_OK) == 0)
+        return true;
+    if (errno == ENOENT)
+        return false;
+    return system_error(errno, fmt::format("cannot look into {}", pin_directory));
+}
+
+Result<std::vector<std::string>> list_pins(std::string_view directory) {
+    std::vector<std::string> names;
+    const std::unique_ptr<DIR, CloseDirectory> stream(::opendir(std::string(directory).c_str()));
+    if (!stream) {
+        if (errno == ENOENT)
+            return names;
+        return system_error(errno, fmt::format("cannot list {}", directory));
+    }
+    errno = 0;
+    while (const dirent* const entry = ::readdir(stream.get()))
+        if (const std::string_view name = entry->d_name; name != "." && name != "..")
+            names.emplace_back(name);
+    if (errno != 0)
+        return system_error(errno, fmt::format("cannot list {}", directory));
+    return names;
+}
+
+Result<> make_directory(std::string_view directory) {
+    if (::mkdir(std::string(directory).c_str(), 0700) != 0)
+        return system_error(errno, fmt::format("cannot make the directory {}", directory));
+    return {};
+}
+
+Result<> remove_directory(std::string_view directory) {
+    const auto names = list_pins(directory);
+    if (!names)
+        return std::unexpected(names.error());
+    for (const std::string& name : *names) {
+        const std::string path = fmt::format("{}/{}", directory, name);
+        if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+            return system_error(errno, "cannot remove the pin " + path);
+    }
+    if (::rmdir(std::string(directory).c_str()) != 0 && errno != ENOENT)
+        return system_error(errno, fmt::format("cannot remove the directory {}", directory));
+    return {};
+}
+
+Result<Lock> Lock::acquire() {
+    if (auto mounted = check_bpf_filesystem(); !mounted)
+        return std::unexpected(std::move(mounted.error()));
+    if (::mkdir(lock_directory, 0700) != 0 && errno != EEXIST)
+        return system_error(errno, fmt::format("cannot make the directory {}", lock_directory));
+    UniqueFd fd(::open(lock_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid())
+        return system_error(errno, fmt::format("cannot open {}", lock_file));
+    while (::flock(fd.get(), LOCK_EX) != 0)
+        if (errno != EINTR)
+            return system_error(errno, fmt::format("cannot lock {}", lock_file));
+
+    // Nobody else is at work, so these are leftovers of a loader that was killed: neither was, or
+    // still is, what enforces.
+    for (const std::string_view directory : {staging_directory, doomed_directory})
+        if (auto removed = remove_directory(directory); !removed)
+            return std::unexpected(std::move(removed.error()));
+    return Lock(std::move(fd));
+}
+
+} // namespace llexec::attach

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The directory of pins, which is what "loaded" means, and who may change it.
+#pragma once
+
+#include "llexec/fd.hpp"
+#include "llexec/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llexec::attach {
+
+/// A directory that is filled before it becomes pin_directory, or emptied after it was.
+inline constexpr std::string_view staging_directory = "/sys/fs/bpf/llexec.new";
+inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec.old";
+
+[[nodiscard]] std::string pin_path(std::string_view name);
+
+/// Opens a pinned object. ENOENT if it does not exist.
+[[nodiscard]] Result<UniqueFd> open_pin(std::string_view name);
+
+/// Whether pin_directory exists. EACCES without privileges.
+[[nodiscard]] Result<bool> is_loaded();
+
+/// The names of all pins in a directory; empty if it does not exist.
+[[nodiscard]] Result<std::vector<std::string>> list_pins(std::string_view directory);
+
+/// Makes an empty directory for root only.
+[[nodiscard]] Result<> make_directory(std::string_view directory);
+
+/// Removes a directory with its pins; not an error if it does not exist.
+[[nodiscard]] Result<> remove_directory(std::string_view directory);
+
+/// Held while something changes what is loaded: two loaders take turns. Released when it goes out
+/// of scope, or when the process dies.
+class Lock {
+  public:
+    /// Waits for whoever holds it. Then removes what a killed loader left behind. Kind unsupported
+    /// if no BPF filesystem is mounted on /sys/fs/bpf.
+    [[nodiscard]] static Result<Lock> acquire();
+
+  private:
+    explicit Lock(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+};
+
+} // namespace llexec::attach

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/attach.hpp"
+
+#include "attach/pins.hpp"
+#include "llexec/fd.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+namespace llexec {
+namespace {
+
+using namespace attach;
+
+enum class ObjectKind { map, program, link };
+
+struct ObjectId {
+    ObjectKind kind;
+    std::uint32_t id;
+};
+
+/// Which kernel object a pin is; told from its name, as attach/exec_object.cpp gives it.
+ObjectKind kind_of(std::string_view name) {
+    if (name.starts_with("link_"))
+        return ObjectKind::link;
+    return name.starts_with("prog_") ? ObjectKind::program : ObjectKind::map;
+}
+
+Result<ObjectId> object_id(const std::string& name) {
+    const auto fd = open_pin(name);
+    if (!fd)
+        return std::unexpected(fd.error());
+    const auto ask = [&](auto info) -> int {
+        std::uint32_t size = sizeof(info);
+        return bpf_obj_get_info_by_fd(fd->get(), &info, &size) == 0 ? static_cast<int>(info.id)
+                                                                    : -errno;
+    };
+    const ObjectKind kind = kind_of(name);
+    const int id = kind == ObjectKind::link      ? ask(bpf_link_info{})
+                   : kind == ObjectKind::program ? ask(bpf_prog_info{})
+                                                 : ask(bpf_map_info{});
+    if (id < 0)
+        return system_error(-id, "cannot ask for the ID of " + pin_path(name));
+    return ObjectId{.kind = kind, .id = static_cast<std::uint32_t>(id)};
+}
+
+bool exists(const ObjectId& object) {
+    const UniqueFd fd(object.kind == ObjectKind::link      ? bpf_link_get_fd_by_id(object.id)
+                      : object.kind == ObjectKind::program ? bpf_prog_get_fd_by_id(object.id)
+                                                           : bpf_map_get_fd_by_id(object.id));
+    return fd.valid();
+}
+
+/// The kernel frees these objects some time after their last reference is gone.
+bool wait_until_gone(const std::vector<ObjectId>& objects) {
+    using namespace std::chrono_literals;
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    for (const ObjectId& object : objects)
+        while (exists(object)) {
+            if (std::chrono::steady_clock::now() > deadline)
+                return false;
+            std::this_thread::sleep_for(10ms);
+        }
+    return true;
+}
+
+} // namespace
+
+Result<bool> unload() {
+    const auto loaded = is_loaded();
+    if (!loaded)
+        return std::unexpected(loaded.error());
+    const auto lock = Lock::acquire();
+    if (!lock)
+        return std::unexpected(lock.error());
+    const auto names = list_pins(pin_directory);
+    if (!names)
+        return std::unexpected(names.error());
+
+    std::vector<ObjectId> objects;
+    for (const std::string& name : *names) {
+        const auto object = object_id(name);
+        if (!object)
+            return std::unexpected(object.error());
+        objects.push_back(*object);
+    }
+    // Renamed first: at no time is there a pin_directory with half of its pins.
+    if (::rename(std::string(pin_directory).c_str(), std::string(doomed_directory).c_str()) != 0) {
+        if (errno == ENOENT)
+            return false;
+        return system_error(errno, fmt::format("cannot rename {}", pin_directory));
+    }
+    if (auto removed = remove_directory(doomed_directory); !removed)
+        return std::unexpected(std::move(removed.error()));
+    if (!wait_until_gone(objects))
+        return failure(ErrorKind::system, "all pins are removed, but some objects are still there",
+                       "another process holds them; `bpftool prog` shows which");
+    return true;
+}
+
+} // namespace llexec

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// llexec status: what is loaded, and what it did.
+#include "commands.hpp"
+#include "llexec/attach.hpp"
+#include "output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace llexec::cli {
+namespace {
+
+Json to_json(const PolicyStatus& policy) {
+    Json json{{"name", policy.name},
+              {"mode", policy.mode == Mode::observe ? "observe" : "enforce"},
+              {"on_error", policy.on_error == OnError::allow ? "allow" : "deny"}};
+    json["slot"] = policy.slot ? Json(*policy.slot) : Json(nullptr);
+    json["ruleset_id"] = policy.ruleset_id ? Json(*policy.ruleset_id) : Json(nullptr);
+    json["matched"] = policy.matched;
+    json["applied"] = policy.applied;
+    json["nested"] = policy.nested;
+    json["failed"] = policy.failed;
+    return json;
+}
+
+void print_status_json(const Status& status) {
+    Json policies = Json::array();
+    for (const PolicyStatus& policy : status.policies)
+        policies.push_back(to_json(policy));
+    print_json(stdout, Json{{"loaded", true},
+                            {"generation", status.generation},
+                            {"loaded_at", status.loaded_at},
+                            {"enforce_at", to_string(status.enforce_at)},
+                            {"policies", std::move(policies)},
+                            {"executions",
+                             {{"matched", status.executions_matched},
+                              {"refused", status.executions_refused},
+                              {"killed", status.executions_killed},
+                              {"allowed", status.executions_allowed}}},
+                            {"events_lost", status.events_lost}});
+}
+
+std::string ruleset_of(const PolicyStatus& policy) {
+    if (policy.mode == Mode::observe)
+        return "observe";
+    return policy.ruleset_id ? fmt::format("{:x}", *policy.ruleset_id) : "EMPTY";
+}
+
+void print_status_text(const Status& status) {
+    if (status.generation == 0) {
+        print_line(stdout, "attached, but nothing is enforced");
+        return;
+    }
+    print_line(stdout, fmt::format("generation {}, loaded {:%Y-%m-%d %H:%M:%S %Z}, enforced at {}",
+                                   status.generation,
+                                   fmt::localtime(static_cast<std::time_t>(status.loaded_at)),
+                                   to_string(status.enforce_at)));
+    std::size_t width = 6;
+    for (const PolicyStatus& policy : status.policies)
+        width = std::max(width, policy.name.size());
+    print_line(stdout, fmt::format("{:<{}}  {:>16}  {:>8}  {:>8}  {:>8}  {:>8}", "policy", width,
+                                   "ruleset", "matched", "applied", "nested", "failed"));
+    for (const PolicyStatus& policy : status.policies)
+        print_line(stdout,
+                   fmt::format("{:<{}}  {:>16}  {:>8}  {:>8}  {:>8}  {:>8}", policy.name, width,
+                               ruleset_of(policy), policy.matched, policy.applied, policy.nested,
+                               policy.failed));
+    print_line(stdout, fmt::format("executions: {} matched, {} refused, {} killed, {} allowed "
+                                   "without a layer; {} events lost",
+                                   status.executions_matched, status.executions_refused,
+                                   status.executions_killed, status.executions_allowed,
+                                   status.events_lost));
+}
+
+} // namespace
+
+void add_status(CLI::App& app, Context& context) {
+    CLI::App* command = app.add_subcommand("status", "Show what is loaded, and what it did");
+    command->callback([&context] {
+        const auto status = read_status();
+        if (!status) {
+            fail(context, status.error());
+            return;
+        }
+        if (!*status) {
+            if (context.json)
+                print_json(stdout, Json{{"loaded", false}});
+            else
+                print_line(stdout, "nothing is loaded");
+            return;
+        }
+        if (context.json)
+            print_status_json(**status);
+        else
+            print_status_text(**status);
+    });
+}
+
+} // namespace llexec::cli

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "kernel/file_identity.hpp"
+
+#include "file_identity.skel.h"
+#include "kernel/libbpf_log.hpp"
+#include "llexec/fd.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <unistd.h>
+
+namespace llexec::kernel {
+namespace {
+
+struct Destroy {
+    void operator()(file_identity_bpf* skeleton) const { file_identity_bpf::destroy(skeleton); }
+    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+
+Result<std::vector<llexec_open_file>> read_records(int fd) {
+    std::vector<llexec_open_file> records;
+    // The kernel never splits a record between two reads of a buffer that holds whole ones.
+    std::array<llexec_open_file, 64> buffer{};
+    for (;;) {
+        const ssize_t size = ::read(fd, buffer.data(), sizeof(buffer));
+        if (size == 0)
+            return records;
+        if (size < 0) {
+            if (errno == EINTR || errno == EAGAIN)
+                continue;
+            return system_error(errno, "cannot read the BPF iterator over this process's files");
+        }
+        const auto count = static_cast<std::size_t>(size) / sizeof(llexec_open_file);
+        if (count * sizeof(llexec_open_file) != static_cast<std::size_t>(size))
+            return failure(ErrorKind::system, "the BPF iterator returned half a record");
+        records.insert(records.end(), buffer.begin(),
+                       buffer.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+}
+
+Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_seed) {
+    const LibbpfLog log;
+    const std::unique_ptr<file_identity_bpf, Destroy> skeleton(file_identity_bpf::open());
+    if (!skeleton)
+        return system_error(errno, "cannot open the file identity program", log.text());
+    skeleton->rodata->path_hash_seed = path_hash_seed;
+    if (const int error = file_identity_bpf::load(skeleton.get()); error != 0)
+        return system_error(-error, "cannot load the file identity program", log.text());
+
+    bpf_iter_link_info info{};
+    info.task.pid = static_cast<std::uint32_t>(::getpid());
+    bpf_iter_attach_opts options{};
+    options.sz = sizeof(options);
+    options.link_info = &info;
+    options.link_info_len = sizeof(info);
+    const std::unique_ptr<bpf_link, Destroy> link(
+        bpf_program__attach_iter(skeleton->progs.list_open_files, &options));
+    if (!link)
+        return system_error(errno, "cannot make a BPF iterator over this process's files",
+                            log.text());
+    const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
+    if (!iterator.valid())
+        return system_error(errno, "cannot open the BPF iterator over this process's files");
+    return read_records(iterator.get());
+}
+
+} // namespace
+
+Result<std::vector<llexec_open_file>> identify_files(std::span<const int> fds,
+                                                     std::uint64_t path_hash_seed) {
+    if (fds.empty())
+        return std::vector<llexec_open_file>{};
+    auto records = list_open_files(path_hash_seed);
+    if (!records)
+        return std::unexpected(std::move(records.error()));
+
+    std::map<std::uint32_t, llexec_open_file> by_fd;
+    for (const llexec_open_file& record : *records)
+        by_fd.emplace(record.fd, record);
+    std::vector<llexec_open_file> result;
+    result.reserve(fds.size());
+    for (const int fd : fds) {
+        const auto found = by_fd.find(static_cast<std::uint32_t>(fd));
+        // Fail closed: a file without an identity would silently never match.
+        if (found == by_fd.end())
+            return failure(ErrorKind::system, "the BPF iterator left out an open file");
+        result.push_back(found->second);
+    }
+    return result;
+}
+
+} // namespace llexec::kernel
