@@ -56,7 +56,7 @@ class SetReader {
     }
 
     PolicySet take() {
-        std::ranges::stable_sort(set_.policies, {}, &Policy::name);
+        std::ranges::sort(set_.policies, {}, &Policy::name); // names are unique
         return std::move(set_);
     }
 
@@ -98,7 +98,8 @@ class SetReader {
         std::ranges::sort(names);
         const std::size_t before = set_.files;
         for (const std::string& name : names)
-            add_file(path.ends_with('/') ? path + name : path + "/" + name, Origin::directory);
+            add_file(fmt::format("{}{}{}", path, path.ends_with('/') ? "" : "/", name),
+                     Origin::directory);
         if (set_.files == before)
             error(path, "no policy file in this directory",
                   "a policy file is a regular file named *.toml, and not hidden");

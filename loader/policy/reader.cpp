@@ -88,11 +88,12 @@ std::string advice_for(Place place, std::string_view key) {
 } // namespace
 
 void Reader::report(Severity severity, Position position, std::string message, std::string advice) {
-    diagnostics_.push_back(Diagnostic{.severity = severity,
-                                      .file = file_,
-                                      .position = position,
-                                      .message = std::move(message),
-                                      .advice = std::move(advice)});
+    failed_ = failed_ || severity == Severity::error;
+    diagnostics_.emplace(position, Diagnostic{.severity = severity,
+                                              .file = file_,
+                                              .position = position,
+                                              .message = std::move(message),
+                                              .advice = std::move(advice)});
 }
 
 void Reader::error(Position position, std::string message, std::string advice) {
@@ -164,12 +165,12 @@ const std::string* Reader::string(const Node& node, std::string_view example) {
 }
 
 std::vector<Diagnostic> Reader::take() {
-    std::ranges::stable_sort(diagnostics_, {}, &Diagnostic::position);
-    return std::exchange(diagnostics_, {});
-}
-
-bool Reader::failed() const {
-    return has_errors(diagnostics_);
+    std::vector<Diagnostic> result;
+    result.reserve(diagnostics_.size());
+    for (auto& [position, diagnostic] : diagnostics_)
+        result.push_back(std::move(diagnostic));
+    diagnostics_.clear();
+    return result;
 }
 
 } // namespace llexec

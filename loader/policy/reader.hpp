@@ -6,9 +6,11 @@
 
 #include "policy/document.hpp"
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace llexec {
@@ -42,13 +44,16 @@ class Reader {
 
     /// All findings so far, ordered by position; the reader is empty afterwards.
     [[nodiscard]] std::vector<Diagnostic> take();
-    [[nodiscard]] bool failed() const;
+    /// True if there was an error, taken or not.
+    [[nodiscard]] bool failed() const { return failed_; }
 
   private:
     void report(Severity severity, Position position, std::string message, std::string advice);
 
     std::string file_;
-    std::vector<Diagnostic> diagnostics_;
+    std::multimap<Position, Diagnostic>
+        diagnostics_; ///< those of one place stay in the order of their reports
+    bool failed_ = false;
 };
 
 } // namespace llexec

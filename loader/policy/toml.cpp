@@ -3,10 +3,28 @@
 // The only file that knows toml++.
 #include "policy/document.hpp"
 
-#include <toml++/toml.h>
-
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
+
+namespace {
+
+struct BrokenPrecondition {};
+
+constexpr void require(bool condition) {
+    if (!condition)
+        throw BrokenPrecondition{};
+}
+
+} // namespace
+
+// Malformed text can break the parser's own preconditions: up to version 3.4 the table header "[&"
+// does. By default that is abort(), and undefined behaviour with NDEBUG. Here it is always checked,
+// and guarded_parse() catches it.
+#undef NDEBUG
+#define TOML_ASSERT(condition) require(static_cast<bool>(condition))
+#include <toml++/toml.h>
 
 namespace llexec {
 namespace {
@@ -51,21 +69,24 @@ class DotScanner {
     }
 
     void skip_string(char quote) {
-        const std::string fence(3, quote);
-        const bool multi_line = text_.substr(at_).starts_with(fence);
-        at_ += multi_line ? 3 : 1;
+        const std::string fence(text_.substr(at_).starts_with(std::string(3, quote)) ? 3 : 1,
+                                quote);
+        const bool multi_line = fence.size() == 3;
+        at_ += fence.size();
         while (at_ < text_.size()) {
-            if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size()) {
-                ++at_;
-                advance();
-                continue;
-            }
-            if (multi_line ? text_.substr(at_).starts_with(fence) : text_[at_] == quote) {
-                at_ += multi_line ? 3 : 1;
+            if (text_.substr(at_).starts_with(fence)) {
+                at_ += fence.size();
+                // A multi-line string may end in quotes of its own, which stand before the closing
+                // three.
+                for (int own = 0; multi_line && own < 2 && text_.substr(at_).starts_with(quote);
+                     ++own)
+                    ++at_;
                 return;
             }
             if (!multi_line && text_[at_] == '\n')
                 return;
+            if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size())
+                ++at_;
             advance();
         }
     }
@@ -74,6 +95,34 @@ class DotScanner {
     std::size_t at_ = 0;
     std::uint32_t line_ = 1;
 };
+
+/// nullopt if the parser lost its way.
+std::optional<toml::parse_result> guarded_parse(std::string_view text) {
+    try {
+        return toml::parse(text);
+    } catch (const BrokenPrecondition&) {
+        return std::nullopt;
+    }
+}
+
+/// Where the parser loses its way in a text for which guarded_parse() has no result: the end of the
+/// shortest beginning for which it has none either.
+Position find_break(std::string_view text) {
+    std::size_t good = 0;
+    std::size_t bad = text.size();
+    while (bad - good > 1) {
+        const std::size_t middle = good + (bad - good) / 2;
+        (guarded_parse(text.substr(0, middle)) ? good : bad) = middle;
+    }
+    Position position{.line = 1, .column = 0};
+    for (const char c : text.substr(0, bad)) {
+        if (c == '\n')
+            position = {.line = position.line + 1, .column = 0};
+        else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) // not inside a UTF-8 sequence
+            ++position.column;
+    }
+    return position;
+}
 
 Node convert(const toml::node& source);
 
@@ -126,13 +175,17 @@ std::optional<Node> parse_toml(std::string_view text, std::string_view file,
         report({.line = line, .column = 0}, "too many dotted keys", "a policy needs none");
         return std::nullopt;
     }
-    const toml::parse_result parsed = toml::parse(text);
+    const std::optional<toml::parse_result> parsed = guarded_parse(text);
     if (!parsed) {
-        report(position_of(parsed.error().source()),
-               "TOML syntax: " + std::string(parsed.error().description()), {});
+        report(find_break(text), "TOML syntax: unexpected character", {});
         return std::nullopt;
     }
-    return convert(parsed.table());
+    if (!*parsed) {
+        report(position_of(parsed->error().source()),
+               "TOML syntax: " + std::string(parsed->error().description()), {});
+        return std::nullopt;
+    }
+    return convert(parsed->table());
 }
 
 } // namespace llexec

@@ -29,6 +29,20 @@ TEST_CASE("a syntax error is reported at its place") {
     CHECK_FALSE(parsed.policy);
 }
 
+TEST_CASE("text that breaks the parser's own assumptions is a syntax error") {
+    const auto [text, position] = GENERATE(table<std::string_view, Position>({
+        {"[&", {1, 2}},
+        {"abi = 6\n[[[1]]]\n", {2, 3}},
+        {"abi = 6 # \u00e9\n[[ = 1\nx = \n", {2, 4}},
+        {"[ = [\"bind_tcp\"]\n", {1, 3}},
+    }));
+    const ParsedPolicy parsed = parse(text);
+    CAPTURE(text);
+    REQUIRE(parsed.diagnostics.size() == 1);
+    CHECK(parsed.diagnostics[0].message.starts_with("TOML syntax: "));
+    CHECK(parsed.diagnostics[0].position == position);
+}
+
 TEST_CASE("all findings of a file come out together, ordered by place") {
     const ParsedPolicy parsed =
         parse("abi = 6\n"
@@ -58,6 +72,10 @@ TEST_CASE("keys cannot be nested until the stack is exhausted") {
         REQUIRE(parsed.diagnostics.size() == 1);
         CHECK(parsed.diagnostics[0].message == "too many dotted keys");
     }
+    // Quotes at the end of a multi-line string do not hide what follows.
+    const ParsedPolicy hidden = parse("x = [\"\"\"a\"\"\"\", {" + deep + "a = 1}]\n");
+    REQUIRE(hidden.diagnostics.size() == 1);
+    CHECK(hidden.diagnostics[0].message == "too many dotted keys");
     CHECK_FALSE(parse("x = " + std::string(200000, '[')).policy);
 }
 
