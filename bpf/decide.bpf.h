@@ -25,6 +25,7 @@
 #define ENOENT 2
 #define ENOMEM 12
 #define E2BIG 7
+#define MAX_ERRNO 4095
 #define SIGKILL 9
 
 /* How often a decision starts again because the generation changed. Each time is one more reload. */
@@ -91,73 +92,67 @@ static __always_inline bool is_global_init(void)
 	return bpf_get_current_pid_tgid() >> 32 == 1;
 }
 
-/* State of one decision, for callbacks. */
-struct decision {
-	struct llexec_execution *execution;
-	const struct cred *cred; /* of the caller of execve(2), not those of the new program */
-	__u64 generation;
-	struct llexec_rule_range range;
-	bool never;
-	bool overflow;
-	bool stale;
+/*
+ * The functions that are not static take no kernel pointers: the verifier checks each of them once and on its own, not
+ * for each way to get there. Without that, the loops below would multiply.
+ */
+#define __global __attribute__((noinline))
+
+static __always_inline struct llexec_execution *this_execution(__u64 flags)
+{
+	return bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
+}
+
+/* Credentials of the caller of execve(2), not those of the new program. */
+static __always_inline const struct cred *caller_cred(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	return task->cred;
+}
+
+struct group_search {
+	__u32 gid;
+	__u32 found;
 };
 
-static __noinline bool in_groups(const struct cred *cred, __u32 gid)
+static long compare_group(__u32 i, struct group_search *search)
 {
-	struct group_info *groups;
-	int low = 0, high;
+	struct group_info *groups = caller_cred()->group_info;
+	__u32 gid = 0;
 
-	if (!cred)
-		return false;
+	bpf_core_read(&gid, sizeof(gid), &groups->gid[i].val);
+	if (gid != search->gid)
+		return 0;
+	search->found = 1;
+	return 1;
+}
+
+__global int caller_in_group(__u32 gid)
+{
+	struct group_search search = { .gid = gid };
+	const struct cred *cred = caller_cred();
+
 	if (cred->egid.val == gid)
-		return true;
-
-	groups = cred->group_info;
-	high = groups->ngroups - 1;
-	/* The kernel keeps them sorted. */
-	for (__u32 i = 0; i < 17 && low <= high; i++) {
-		int middle = (__u32)(low + high) >> 1;
-		__u32 value = 0;
-
-		bpf_core_read(&value, sizeof(value), &groups->gid[middle].val);
-		if (value == gid)
-			return true;
-		if (value < gid)
-			low = middle + 1;
-		else
-			high = middle - 1;
-	}
-	return false;
+		return 1;
+	bpf_loop(cred->group_info->ngroups, compare_group, &search, 0);
+	return search.found;
 }
 
-static __noinline bool rule_holds(struct llexec_rule *rule, const struct cred *cred)
+static __always_inline bool rule_holds(const struct llexec_rule *rule)
 {
-	bool holds;
-	__u32 uid;
-
-	if (!rule || !cred)
-		return false;
-
-	uid = cred->euid.val;
-	holds = rule->n_users == 0;
-	for (__u32 i = 0; i < LLEXEC_RULE_IDS && !holds; i++)
-		holds = i < rule->n_users && rule->users[i] == uid;
-	if (!holds)
-		return false;
-
-	holds = rule->n_groups == 0;
-	for (__u32 i = 0; i < LLEXEC_RULE_IDS && !holds; i++)
-		holds = i < rule->n_groups && in_groups(cred, rule->groups[i]);
-	return holds;
+	return (rule->user == LLEXEC_ANY_ID || rule->user == caller_cred()->euid.val) &&
+	       (rule->group == LLEXEC_ANY_ID || caller_in_group(rule->group));
 }
 
-/* Inserts a policy in order, once. Returns false if there is no room. */
-static __noinline bool add_match(struct llexec_execution *execution, __u32 policy)
+/* Inserts a policy into the matches of this execution, in order, once. -E2BIG if there is no room. */
+__global int add_match(__u32 policy)
 {
+	struct llexec_execution *execution = this_execution(0);
 	__u32 carry = policy;
 
 	if (!execution)
-		return false;
+		return -ENOENT;
 
 	for (__u32 i = 0; i < LLEXEC_MAX_MATCHES; i++) {
 		__u32 other;
@@ -165,105 +160,118 @@ static __noinline bool add_match(struct llexec_execution *execution, __u32 polic
 		if (i >= execution->n_matches) {
 			execution->matches[i] = carry;
 			execution->n_matches = i + 1;
-			return true;
+			return 0;
 		}
 		other = execution->matches[i];
 		if (other == carry)
-			return true;
+			return 0;
 		if (other > carry) {
 			execution->matches[i] = carry;
 			carry = other;
 		}
 	}
-	return false;
+	return -E2BIG;
 }
 
-static long add_rule(__u32 i, struct decision *decision)
+struct rule_walk {
+	__u64 generation;
+	__u32 first;
+	__s32 result;
+};
+
+static long add_rule(__u32 i, struct rule_walk *walk)
 {
-	struct llexec_id_key key = { .generation = decision->generation, .id = decision->range.first + i };
+	struct llexec_id_key key = { .generation = walk->generation, .id = walk->first + i };
 	struct llexec_rule *rule = bpf_map_lookup_elem(&llexec_rules, &key);
 
 	if (!rule) {
 		/* The loader removed it, so this generation is not current any more. */
-		decision->stale = true;
+		walk->result = -EAGAIN;
 		return 1;
 	}
-	if (rule_holds(rule, decision->cred) && !add_match(decision->execution, rule->policy)) {
-		decision->overflow = true;
+	if (rule_holds(rule))
+		walk->result = add_match(rule->policy);
+	return walk->result ? 1 : 0;
+}
+
+/* Adds the policies of the rules that hold. 0, -EAGAIN (the generation is gone) or -E2BIG (too many). */
+__global int add_rules(__u64 generation, __u32 first, __u32 count)
+{
+	struct rule_walk walk = { .generation = generation, .first = first };
+
+	bpf_loop(count, add_rule, &walk, 0);
+	return walk.result;
+}
+
+static __always_inline int add_range(__u64 generation, const struct llexec_rule_range *range)
+{
+	return range ? add_rules(generation, range->first, range->count) : 0;
+}
+
+/* 1: executions of this file are never selected. Otherwise as add_rules(). */
+__global int add_inode(__u64 generation, __u64 ino, __u32 dev, __u32 igeneration)
+{
+	struct llexec_inode_key key = { .generation = generation, .ino = ino, .dev = dev, .igeneration = igeneration };
+	struct llexec_rule_range *range = bpf_map_lookup_elem(&llexec_by_inode, &key);
+
+	if (range && range->never)
 		return 1;
-	}
-	return 0;
+	return add_range(generation, range);
 }
 
-static __always_inline void add_range(struct decision *decision, const struct llexec_rule_range *range)
+__global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
 {
-	if (!range)
-		return;
-	decision->range = *range;
-	bpf_loop(decision->range.count, add_rule, decision, 0);
+	struct llexec_path_key key = { .generation = generation, .path_hash = path_hash, .dev = dev };
+
+	return add_range(generation, bpf_map_lookup_elem(&llexec_by_path, &key));
 }
 
-static __noinline int add_file(struct decision *decision, const struct llexec_file_id *id)
+static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id)
 {
-	struct llexec_rule_range *by_inode, *by_path;
-	struct llexec_inode_key inode_key = {};
-	struct llexec_path_key path_key = {};
+	int result = add_inode(generation, id->ino, id->dev, id->igeneration);
 
-	if (!decision || !id)
-		return 0;
-
-	inode_key.generation = decision->generation;
-	inode_key.ino = id->ino;
-	inode_key.dev = id->dev;
-	inode_key.igeneration = id->igeneration;
-	path_key.generation = decision->generation;
-	path_key.path_hash = id->path_hash;
-	path_key.dev = id->dev;
-
-	by_inode = bpf_map_lookup_elem(&llexec_by_inode, &inode_key);
-	add_range(decision, by_inode);
-	by_path = bpf_map_lookup_elem(&llexec_by_path, &path_key);
-	/* Usually both halves of the identity lead to the same rules. */
-	if (by_path && !(by_inode && by_inode->first == by_path->first && by_inode->count == by_path->count))
-		add_range(decision, by_path);
-	return 0;
+	return result ? result : add_path(generation, id->path_hash, id->dev);
 }
 
-static __always_inline void add_group(struct decision *decision, __u32 gid)
+__global int add_user(__u64 generation)
 {
-	struct llexec_id_key key = { .generation = decision->generation, .id = gid };
+	struct llexec_id_key key = { .generation = generation, .id = caller_cred()->euid.val };
 
-	add_range(decision, bpf_map_lookup_elem(&llexec_by_group, &key));
+	return add_range(generation, bpf_map_lookup_elem(&llexec_by_user, &key));
 }
 
-static long add_supplementary_group(__u32 i, struct decision *decision)
+__global int add_group(__u64 generation, __u32 gid)
 {
-	struct group_info *groups = decision->cred->group_info;
+	struct llexec_id_key key = { .generation = generation, .id = gid };
+
+	return add_range(generation, bpf_map_lookup_elem(&llexec_by_group, &key));
+}
+
+static long add_supplementary_group(__u32 i, struct rule_walk *walk)
+{
+	struct group_info *groups = caller_cred()->group_info;
 	__u32 gid = 0;
 
 	bpf_core_read(&gid, sizeof(gid), &groups->gid[i].val);
-	add_group(decision, gid);
-	return decision->overflow || decision->stale;
+	walk->result = add_group(walk->generation, gid);
+	return walk->result ? 1 : 0;
 }
 
-static __always_inline void add_user_and_groups(struct decision *decision, const struct llexec_generation *generation)
+__global int add_groups(__u64 generation)
 {
-	if (generation->by_user) {
-		struct llexec_id_key key = { .generation = decision->generation, .id = decision->cred->euid.val };
+	struct rule_walk walk = { .generation = generation };
+	const struct cred *cred = caller_cred();
 
-		add_range(decision, bpf_map_lookup_elem(&llexec_by_user, &key));
-	}
-	if (generation->by_group) {
-		add_group(decision, decision->cred->egid.val);
-		bpf_loop(decision->cred->group_info->ngroups, add_supplementary_group, decision, 0);
-	}
+	walk.result = add_group(generation, cred->egid.val);
+	if (!walk.result)
+		bpf_loop(cred->group_info->ngroups, add_supplementary_group, &walk, 0);
+	return walk.result;
 }
 
 static __noinline int report(const struct linux_binprm *bprm, struct llexec_policy *policy, __u64 generation,
 			     __u32 outcome, __s32 error)
 {
 	struct llexec_event *event;
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 
 	if (!bprm || !policy)
 		return 0;
@@ -276,7 +284,7 @@ static __noinline int report(const struct linux_binprm *bprm, struct llexec_poli
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->generation = generation;
 	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->uid = task->cred->euid.val;
+	event->uid = caller_cred()->euid.val;
 	event->outcome = outcome;
 	event->error = error;
 	__builtin_memcpy(event->policy, policy->name, sizeof(event->policy));
@@ -345,7 +353,56 @@ static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 gene
 }
 
 /*
- * Selects and enforces the policies of an execution. Returns 0 if it may go on and a negative errno if it must not.
+ * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not current any more, -E2BIG
+ * if there are more than can be kept.
+ */
+static __always_inline int select_policies(struct llexec_execution *execution, __u64 generation, __u32 files,
+					   const struct llexec_file_id *final)
+{
+	struct llexec_generation *description = generation_of(generation);
+	int result = 0;
+
+	if (!description)
+		return -EAGAIN; /* Cannot happen: fail-closed. */
+
+	execution->n_matches = 0;
+	if (files & ASKED_FOR)
+		result = add_file(generation, &execution->asked_for);
+	if (result == 1)
+		return 0; /* Fail-open by design: llexec itself. */
+	if (!result && files & FINAL)
+		result = add_file(generation, final);
+	if (result >= 0 && description->by_user)
+		result = add_user(generation);
+	if (result >= 0 && description->by_group)
+		result = add_groups(generation);
+	if (result < 0)
+		return result;
+	return current_generation() == generation ? 0 : -EAGAIN;
+}
+
+struct enforcement {
+	const struct linux_binprm *bprm;
+	struct llexec_execution *execution;
+	__u64 generation;
+	__u32 staging;
+	__s32 result;
+};
+
+static long enforce_match(__u32 i, struct enforcement *enforcement)
+{
+	struct llexec_execution *execution = enforcement->execution;
+
+	if (i >= LLEXEC_MAX_MATCHES || i >= execution->n_matches)
+		return 1;
+	enforcement->result = enforce_policy(enforcement->bprm, enforcement->generation, execution->matches[i],
+					     enforcement->staging);
+	return enforcement->result ? 1 : 0;
+}
+
+/*
+ * Selects and enforces the policies of an execution. Returns 0 if it may go on and a negative errno if it must not;
+ * -EAGAIN after too many reloads during one execution.
  *
  * An attempt that is overtaken by a change of generation may already have enforced some policies of the old
  * generation. The next one enforces all those of the new generation on top: more than needed, never less.
@@ -353,56 +410,36 @@ static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 gene
 static __always_inline int decide(const struct linux_binprm *bprm, struct llexec_execution *execution, __u32 files,
 				  bool staging)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct enforcement enforcement = { .bprm = bprm, .execution = execution, .staging = staging };
 	struct llexec_file_id final = {};
 
 	if (files & FINAL)
 		file_id(bprm->file, &final);
 
 	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-		struct decision decision = { .execution = execution, .cred = task->cred };
-		struct llexec_generation *generation;
-		int error = 0;
+		__u64 generation = current_generation();
+		int result;
 
-		decision.generation = current_generation();
-		if (!decision.generation)
-			return 0; /* Nothing is enforced. */
-		generation = generation_of(decision.generation);
 		if (!generation)
-			return -ENOENT; /* Cannot happen: fail-closed. */
-
-		execution->n_matches = 0;
-		if (files & ASKED_FOR) {
-			add_file(&decision, &execution->asked_for);
-			decision.never = decision.range.never;
-		}
-		if (files & FINAL)
-			add_file(&decision, &final);
-		add_user_and_groups(&decision, generation);
-		if (decision.stale || current_generation() != decision.generation)
+			return 0; /* Nothing is enforced. */
+		result = select_policies(execution, generation, files, &final);
+		if (result == -EAGAIN)
 			continue;
+		if (result)
+			return result; /* Fail-closed: more policies than can be kept. */
 
-		execution->generation = decision.generation;
-		if (decision.never)
-			return 0; /* Fail-open by design: llexec itself. */
-		if (decision.overflow)
-			return -E2BIG; /* Fail-closed: more policies than can be kept. */
+		execution->generation = generation;
 		if (!execution->n_matches)
 			return 0;
-
-		for (__u32 i = 0; i < LLEXEC_MAX_MATCHES; i++) {
-			if (i >= execution->n_matches)
-				break;
-			error = enforce_policy(bprm, decision.generation, execution->matches[i], staging);
-			if (error)
-				break;
-		}
-		if (error == -EAGAIN)
+		enforcement.generation = generation;
+		enforcement.result = 0;
+		bpf_loop(LLEXEC_MAX_MATCHES, enforce_match, &enforcement, 0);
+		if (enforcement.result == -EAGAIN)
 			continue;
 		count_execution(executions_matched);
-		return error;
+		return enforcement.result;
 	}
-	return -EAGAIN; /* Fail-closed: too many reloads during one execution. */
+	return -EAGAIN;
 }
 
 #endif /* LLEXEC_DECIDE_BPF_H */

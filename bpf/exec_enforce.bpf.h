@@ -22,7 +22,7 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 	if (is_global_init())
 		return 0; /* Fail-open by design. */
 
-	execution = bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0, 0);
+	execution = this_execution(0);
 	/* Fail-open: this execution was under way before the programs were attached, as if it had happened before. */
 	if (!execution || execution->bprm != (__u64)bprm)
 		return 0;

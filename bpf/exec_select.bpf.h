@@ -21,7 +21,8 @@ static __always_inline bool staging_requested(void)
 static __always_inline int refuse(int error)
 {
 	count_execution(executions_refused);
-	return error;
+	/* The verifier wants to see an errno. */
+	return error < 0 && error >= -MAX_ERRNO ? error : -EAGAIN;
 }
 
 SEC("lsm.s/bprm_creds_for_exec")
@@ -39,8 +40,7 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	if (is_global_init())
 		return 0; /* Fail-open by design. */
 
-	execution = bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0,
-					 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	execution = this_execution(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!execution)
 		return refuse(-ENOMEM); /* Fail-closed: whether it matches could not be told any more. */
 
@@ -69,7 +69,7 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 	if (ret)
 		return ret; /* Already denied. */
 
-	execution = bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0, 0);
+	execution = this_execution(0);
 	/* Without staging, everything is decided at bprm_committing_creds. */
 	if (!execution || execution->bprm != (__u64)bprm || execution->state != EXEC_STAGED)
 		return 0;

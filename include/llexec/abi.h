@@ -22,8 +22,8 @@
 #define LLEXEC_POLICY_NAME_SIZE 64
 /* Bytes of a path that an event keeps, final NUL included. */
 #define LLEXEC_EVENT_PATH_SIZE 256
-/* User IDs and group IDs in one rule; a longer list becomes several rules. */
-#define LLEXEC_RULE_IDS 8
+/* In a rule: any user or group. No user and no group has this ID. */
+#define LLEXEC_ANY_ID 0xffffffffU
 /* Policies that one execution can match. More than Landlock's 16 layers, so that observing policies have room. */
 #define LLEXEC_MAX_MATCHES 32
 
@@ -101,13 +101,11 @@ struct llexec_rule_range {
 	__u32 never; /* executions of this file are never selected, whatever else matches */
 };
 
-/* The conditions of one [[match]] block besides the file. Both lists must hold; an empty one always does. */
+/* What has to hold besides the file: a [[match]] block becomes one rule for each pair of user and group. */
 struct llexec_rule {
 	__u32 policy;
-	__u32 n_users;
-	__u32 n_groups;
-	__u32 users[LLEXEC_RULE_IDS];
-	__u32 groups[LLEXEC_RULE_IDS];
+	__u32 user; /* effective user ID, or LLEXEC_ANY_ID */
+	__u32 group; /* effective or supplementary group ID, or LLEXEC_ANY_ID */
 };
 
 struct llexec_policy {

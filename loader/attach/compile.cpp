@@ -16,11 +16,11 @@ namespace {
 using InodeId = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t>;
 using PathId = std::pair<std::uint32_t, std::uint64_t>;
 
-/// Compared by value to find rules that two keys share.
+/// As llexec_rule, with an order: rules are compared to find lists that two keys share.
 struct Rule {
     std::uint32_t policy;
-    std::vector<std::uint32_t> users;
-    std::vector<std::uint32_t> groups;
+    std::uint32_t user;
+    std::uint32_t group;
 
     friend auto operator<=>(const Rule&, const Rule&) = default;
 };
@@ -34,23 +34,13 @@ llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
     return {.generation = generation, .id = id, .reserved = 0};
 }
 
-/// Cuts a list into pieces that fit into one rule; one empty piece for an empty list.
-std::vector<std::vector<std::uint32_t>> pieces(const std::vector<std::uint32_t>& ids) {
-    std::vector<std::vector<std::uint32_t>> result;
-    for (std::size_t first = 0; first < ids.size(); first += LLEXEC_RULE_IDS) {
-        const std::size_t size = std::min<std::size_t>(LLEXEC_RULE_IDS, ids.size() - first);
-        const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
-        result.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
-    }
-    if (result.empty())
-        result.emplace_back();
-    return result;
-}
-
+/// Each ID once; "any" for an empty list.
 std::vector<std::uint32_t> ids_of(const std::vector<Principal>& principals) {
     std::vector<std::uint32_t> ids;
     for (const Principal& principal : principals)
         ids.push_back(principal.id);
+    if (ids.empty())
+        ids.push_back(LLEXEC_ANY_ID);
     std::ranges::sort(ids);
     ids.erase(std::ranges::unique(ids).begin(), ids.end());
     return ids;
@@ -64,49 +54,37 @@ struct Index {
     RulesOf<std::uint32_t> by_group;
 
     void add(const MatchBlock& block, std::uint32_t policy, const ExeIds& exes) {
-        const std::vector<std::uint32_t> users = ids_of(block.users);
-        const std::vector<std::uint32_t> groups = ids_of(block.groups);
-        if (block.exes.empty()) {
-            add_without_exe(users, groups, policy);
-            return;
-        }
-        for (const auto& some_users : pieces(users))
-            for (const auto& some_groups : pieces(groups))
-                for (const ExePath& exe : block.exes)
-                    if (const auto found = exes.find(exe.path); found != exes.end())
-                        add_exe(found->second, {policy, some_users, some_groups});
+        for (const std::uint32_t user : ids_of(block.users))
+            for (const std::uint32_t group : ids_of(block.groups))
+                add(block, Rule{.policy = policy, .user = user, .group = group}, exes);
     }
 
   private:
+    void add(const MatchBlock& block, const Rule& rule, const ExeIds& exes) {
+        if (!block.exes.empty()) {
+            for (const ExePath& exe : block.exes)
+                if (const auto found = exes.find(exe.path); found != exes.end())
+                    add_exe(found->second, rule);
+        } else if (rule.user != LLEXEC_ANY_ID) {
+            by_user[rule.user].push_back(rule);
+        } else if (rule.group != LLEXEC_ANY_ID) {
+            by_group[rule.group].push_back(rule);
+        }
+    }
+
     void add_exe(const llexec_file_id& id, const Rule& rule) {
         by_inode[inode_of(id)].push_back(rule);
         if (id.path_hash != 0)
             by_path[{id.dev, id.path_hash}].push_back(rule);
     }
-
-    void add_without_exe(const std::vector<std::uint32_t>& users,
-                         const std::vector<std::uint32_t>& groups, std::uint32_t policy) {
-        for (const std::uint32_t user : users)
-            for (const auto& some_groups : pieces(groups))
-                by_user[user].push_back({policy, {}, some_groups});
-        if (users.empty())
-            for (const std::uint32_t group : groups)
-                by_group[group].push_back({policy, {}, {}});
-    }
 };
 
 llexec_rule to_abi(const Rule& rule) {
-    llexec_rule result{};
-    result.policy = rule.policy;
-    result.n_users = static_cast<std::uint32_t>(rule.users.size());
-    result.n_groups = static_cast<std::uint32_t>(rule.groups.size());
-    std::ranges::copy(rule.users, result.users);
-    std::ranges::copy(rule.groups, result.groups);
-    return result;
+    return {.policy = rule.policy, .user = rule.user, .group = rule.group};
 }
 
-/// Lays lists of rules out one after the other, equal lists only once: the programs skip the second
-/// half of a file's identity if it leads to the same rules as the first.
+/// Lays lists of rules out one after the other, equal lists only once: both halves of a file's
+/// identity usually have the same.
 class RuleLayout {
   public:
     explicit RuleLayout(std::vector<llexec_rule>& rules) : rules_(rules) {}
@@ -119,7 +97,8 @@ class RuleLayout {
             found->second = {.first = static_cast<std::uint32_t>(rules_.size()),
                              .count = static_cast<std::uint32_t>(list.size()),
                              .never = 0};
-            std::ranges::transform(list, std::back_inserter(rules_), to_abi);
+            for (const Rule& rule : list)
+                rules_.push_back(to_abi(rule));
         }
         return found->second;
     }

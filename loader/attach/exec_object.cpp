@@ -151,7 +151,7 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
 }
 
 Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
-    constexpr std::string_view suffix = ".new";
+    constexpr std::string_view suffix = "_new";
     // Leftovers of a loader that was killed here: its programs are redundant.
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"})

@@ -12,9 +12,10 @@
 
 namespace llexec::attach {
 
-/// A directory that is filled before it becomes pin_directory, or emptied after it was.
-inline constexpr std::string_view staging_directory = "/sys/fs/bpf/llexec.new";
-inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec.old";
+/// A directory that is filled before it becomes pin_directory, or emptied after it was. (The BPF
+/// filesystem refuses names with a dot.)
+inline constexpr std::string_view staging_directory = "/sys/fs/bpf/llexec_new";
+inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec_old";
 
 [[nodiscard]] std::string pin_path(std::string_view name);
 

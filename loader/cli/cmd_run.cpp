@@ -89,6 +89,7 @@ Result<> enforce(const PolicySet& set, const Context& context) {
 /// Returns only if the command could not be executed.
 ExitCode execute(const Context& context) {
     std::vector<char*> arguments;
+    arguments.reserve(context.rest.size() + 1);
     for (const std::string& argument : context.rest)
         arguments.push_back(const_cast<char*>(argument.c_str())); // execvp() does not write to it
     arguments.push_back(nullptr);
