@@ -27,6 +27,8 @@ struct Error {
     int code = 0;     ///< an errno value, or 0 if no system call failed
     std::string what; ///< what was tried, and on which object
     std::string hint; ///< what would help; may be empty
+    std::string log{}; ///< lines from the kernel or a library, such as the BPF verifier's; may be
+                       ///< empty
     std::vector<Diagnostic>
         diagnostics; ///< the findings behind it, where they have a place in a file
 
@@ -40,6 +42,9 @@ using Result = std::expected<T, Error>;
 /// An error of kind system for an errno value that the caller has saved.
 [[nodiscard]] std::unexpected<Error> system_error(int code, std::string what,
                                                   std::string hint = {});
+
+/// The same with lines from the kernel or a library.
+[[nodiscard]] std::unexpected<Error> logged_error(int code, std::string what, std::string log);
 
 /// An error of any kind without an errno value.
 [[nodiscard]] std::unexpected<Error> failure(ErrorKind kind, std::string what,

@@ -76,7 +76,7 @@ Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* re
     const kernel::LibbpfLog log;
     ExecObject object{std::unique_ptr<exec_bpf, Destroy>(exec_bpf::open())};
     if (!object.skeleton_)
-        return system_error(errno, "cannot open the exec programs", log.text());
+        return logged_error(errno, "cannot open the exec programs", log.text());
     exec_bpf& skeleton = *object.skeleton_;
     object.seed_ = path_hash_seed;
     skeleton.rodata->path_hash_seed = path_hash_seed;
@@ -86,7 +86,7 @@ Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* re
         if (auto reused = reuse_maps(skeleton, *reuse); !reused)
             return std::unexpected(std::move(reused.error()));
     if (const int error = exec_bpf::load(&skeleton); error != 0)
-        return system_error(-error, "the kernel does not take the exec programs", log.text());
+        return logged_error(-error, "the kernel does not take the exec programs", log.text());
     return object;
 }
 
@@ -95,7 +95,7 @@ Result<> ExecObject::attach() {
     for (const ProgramPin& pin : programs_of(*skeleton_)) {
         *pin.link = bpf_program__attach_lsm(pin.program);
         if (*pin.link == nullptr)
-            return system_error(errno, fmt::format("cannot attach {}", pin.name), log.text());
+            return logged_error(errno, fmt::format("cannot attach {}", pin.name), log.text());
     }
     return {};
 }

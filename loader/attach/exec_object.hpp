@@ -22,8 +22,8 @@ namespace llexec::attach {
 /// attach_new() or take_over().
 class ExecObject {
   public:
-    /// Loads the programs with new maps, or with those of `reuse`. Error: hint has the verifier's
-    /// log. Kind unsupported if this kernel has no map type for rulesets.
+    /// Loads the programs with new maps, or with those of `reuse`. Error: log has what the
+    /// verifier says. Kind unsupported if this kernel has no map type for rulesets.
     [[nodiscard]] static Result<ExecObject> load(std::uint64_t path_hash_seed,
                                                  const Maps* reuse = nullptr);
 

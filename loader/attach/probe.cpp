@@ -34,7 +34,7 @@ void try_programs(ProbeReport& report) {
             load.status = ProbeStatus::missing;
             load.result = std::strerror(object.error().code);
             load.advice = "the kernel's verifier log says why; please report it";
-            report.verifier_log = object.error().hint;
+            report.verifier_log = object.error().log;
         } else {
             load.status = ProbeStatus::ok;
             load.result = "accepted by the verifier";

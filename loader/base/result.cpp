@@ -34,6 +34,15 @@ std::unexpected<Error> system_error(int code, std::string what, std::string hint
                                  .diagnostics = {}});
 }
 
+std::unexpected<Error> logged_error(int code, std::string what, std::string log) {
+    return std::unexpected(Error{.kind = ErrorKind::system,
+                                 .code = code,
+                                 .what = std::move(what),
+                                 .hint = {},
+                                 .log = std::move(log),
+                                 .diagnostics = {}});
+}
+
 std::unexpected<Error> failure(ErrorKind kind, std::string what, std::string hint) {
     return std::unexpected(Error{.kind = kind,
                                  .code = 0,

@@ -21,9 +21,7 @@ void print_report_text(const ProbeReport& report) {
         if (!item.advice.empty())
             print_line(stdout, fmt::format("{:<22} -> {}", "", item.advice));
     }
-    // Several lines, so not through print_line().
-    if (!report.verifier_log.empty())
-        fmt::print(stdout, "\n{}\n", report.verifier_log);
+    print_lines(stdout, report.verifier_log);
     print_line(stdout, report.can_attach() ? "policies can be attached at exec on this kernel"
                                            : "policies cannot be attached at exec on this kernel");
 }

@@ -46,6 +46,14 @@ void print_line(std::FILE* stream, std::string_view text) {
     std::fwrite(line.data(), 1, line.size(), stream);
 }
 
+void print_lines(std::FILE* stream, std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        print_line(stream, text.substr(0, end));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+}
+
 void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
     std::string line = diagnostic.file;
     if (diagnostic.position.line != 0)
@@ -84,6 +92,8 @@ void fail(Context& context, const Error& error, std::FILE* json_stream) {
             body["errno"] = error.code;
         if (!error.hint.empty())
             body["hint"] = error.hint;
+        if (!error.log.empty())
+            body["log"] = error.log;
         Json json{{"error", std::move(body)}};
         json["diagnostics"] = to_json(error.diagnostics);
         print_json(json_stream, json);
@@ -93,6 +103,7 @@ void fail(Context& context, const Error& error, std::FILE* json_stream) {
         print_text(stderr, diagnostic);
     print_line(stderr,
                "llexec: " + error.message() + (error.hint.empty() ? "" : "; " + error.hint));
+    print_lines(stderr, error.log);
 }
 
 void fail_usage(Context& context, std::string_view message, std::FILE* json_stream) {

@@ -26,6 +26,9 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic);
 /// One line of text with control characters made visible.
 void print_line(std::FILE* stream, std::string_view text);
 
+/// Several such lines.
+void print_lines(std::FILE* stream, std::string_view text);
+
 /// One JSON document on a line. Invalid UTF-8 (from file names) becomes U+FFFD.
 void print_json(std::FILE* stream, const Json& json);
 

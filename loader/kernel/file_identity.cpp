@@ -47,10 +47,10 @@ Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_se
     const LibbpfLog log;
     const std::unique_ptr<file_identity_bpf, Destroy> skeleton(file_identity_bpf::open());
     if (!skeleton)
-        return system_error(errno, "cannot open the file identity program", log.text());
+        return logged_error(errno, "cannot open the file identity program", log.text());
     skeleton->rodata->path_hash_seed = path_hash_seed;
     if (const int error = file_identity_bpf::load(skeleton.get()); error != 0)
-        return system_error(-error, "cannot load the file identity program", log.text());
+        return logged_error(-error, "cannot load the file identity program", log.text());
 
     bpf_iter_link_info info{};
     info.task.pid = static_cast<std::uint32_t>(::getpid());
@@ -61,8 +61,7 @@ Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_se
     const std::unique_ptr<bpf_link, Destroy> link(
         bpf_program__attach_iter(skeleton->progs.list_open_files, &options));
     if (!link)
-        return system_error(errno, "cannot make a BPF iterator over this process's files",
-                            log.text());
+        return logged_error(errno, "cannot make a BPF iterator over this process's files", log.text());
     const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
     if (!iterator.valid())
         return system_error(errno, "cannot open the BPF iterator over this process's files");
