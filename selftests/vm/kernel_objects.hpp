@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What the kernel has: BPF objects, and Landlock's rulesets and domains.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace llexec::vmtest {
+
+/// IDs of everything that bpf(2) lists.
+struct BpfObjects {
+    std::set<std::uint32_t> programs;
+    std::set<std::uint32_t> maps;
+    std::set<std::uint32_t> links;
+
+    auto operator<=>(const BpfObjects&) const = default;
+};
+BpfObjects bpf_objects();
+
+/// Deletes an element of the pinned ruleset map. Whether it could.
+bool empty_slot(std::uint32_t slot);
+
+/// The Landlock ID that the pinned ruleset map shows; 0 if none.
+std::uint64_t ruleset_id(std::uint32_t slot);
+
+/// Landlock's trace events from now on, of all processes.
+class Trace {
+  public:
+    Trace();
+    Trace(const Trace&) = delete;
+    Trace& operator=(const Trace&) = delete;
+    ~Trace();
+
+    /// Values of `field` in the events of that name, in order: ("create_domain", "domain").
+    [[nodiscard]] std::vector<std::string> values(const std::string& event,
+                                                  const std::string& field) const;
+    /// Whether all rulesets, or domains, that were made since then are freed.
+    [[nodiscard]] bool rulesets_are_freed() const;
+    [[nodiscard]] bool domains_are_freed() const;
+    [[nodiscard]] std::string text() const;
+};
+
+} // namespace llexec::vmtest

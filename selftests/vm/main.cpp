@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Version 2 of Catch2 makes its main() here; version 3 brings it as a library.
+#define CATCH_CONFIG_MAIN
+#include "catch.hpp"
+
+#include <chrono>
+#include <cstdio>
+
+namespace {
+
+#if CATCH_VERSION_MAJOR == 2
+using ListenerBase = Catch::TestEventListenerBase;
+const std::string& name_of(const Catch::TestCaseStats& stats) {
+    return stats.testInfo.name;
+}
+#else
+using ListenerBase = Catch::EventListenerBase;
+const std::string& name_of(const Catch::TestCaseStats& stats) {
+    return stats.testInfo->name;
+}
+#endif
+
+/// One line for each test as it ends, and the totals: whatever the reporter writes, and where.
+class Progress final : public ListenerBase {
+  public:
+    using ListenerBase::ListenerBase;
+
+    void testCaseStarting(const Catch::TestCaseInfo&) override { start_ = Clock::now(); }
+
+    void testCaseEnded(const Catch::TestCaseStats& stats) override {
+        const std::chrono::duration<double> elapsed = Clock::now() - start_;
+        std::printf("%s %5.1f s  %s\n", stats.totals.assertions.allOk() ? "pass" : "FAIL",
+                    elapsed.count(), name_of(stats).c_str());
+        std::fflush(stdout);
+    }
+
+    void testRunEnded(const Catch::TestRunStats& stats) override {
+        const auto& tests = stats.totals.testCases;
+        std::printf("vm_tests: %zu passed, %zu failed, %zu failed as expected; %zu assertions\n",
+                    static_cast<std::size_t>(tests.passed), static_cast<std::size_t>(tests.failed),
+                    static_cast<std::size_t>(tests.failedButOk),
+                    static_cast<std::size_t>(stats.totals.assertions.total()));
+        std::fflush(stdout);
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point start_;
+};
+
+} // namespace
+
+CATCH_REGISTER_LISTENER(Progress)

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policies.hpp"
+
+#include "catch.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <unistd.h>
+
+namespace llexec::vmtest {
+namespace {
+
+fs::path mount_point(const char* variable) {
+    const char* const value = std::getenv(variable);
+    return value != nullptr ? value : "/nonexistent";
+}
+
+fs::path build_directory() {
+    return fs::read_symlink("/proc/self/exe").parent_path();
+}
+
+int serial() {
+    static int next = 0;
+    return ++next;
+}
+
+Arguments command(const Arguments& rest) {
+    Arguments arguments{cli(), "--json"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    return arguments;
+}
+
+Json answer_of(const Ended& ended) {
+    CAPTURE(ended.out, ended.err, ended.status);
+    REQUIRE(ended.code() == 0);
+    return Json::parse(ended.out);
+}
+
+} // namespace
+
+std::vector<FileSystem> file_systems() {
+    return {ext4(),
+            {.name = "overlayfs", .mount = mount_point("VMTEST_OVERLAY")},
+            {.name = "btrfs", .mount = mount_point("VMTEST_BTRFS")},
+            {.name = "tmpfs", .mount = mount_point("VMTEST_TMPFS")}};
+}
+
+FileSystem ext4() {
+    return {.name = "ext4", .mount = mount_point("VMTEST_EXT4")};
+}
+
+fs::path cli() {
+    const char* const value = std::getenv("LLEXEC");
+    return value != nullptr ? fs::path(value) : build_directory() / "../../llexec";
+}
+
+fs::path launcher() {
+    return build_directory() / "vm_probe";
+}
+
+std::string match(const std::string& keys) {
+    return "[[match]]\n" + keys + "\n";
+}
+
+std::string match_exe(const fs::path& exe) {
+    return match("exe = [\"" + exe.string() + "\"]");
+}
+
+std::string enforce(const std::string& keys) {
+    return "[enforce]\n" + keys + "\n";
+}
+
+std::string only(const fs::path& open) {
+    return "[[ruleset]]\n"
+           "handled_access_fs = [\"abi.all\"]\n"
+           "[[path_beneath]]\n"
+           "allowed_access = [\"abi.all\"]\n"
+           "parent = [\"" +
+           open.string() +
+           "\"]\n"
+           "[[path_beneath]]\n"
+           "allowed_access = [\"abi.read_execute\"]\n"
+           "parent = [\"/proc\"]\n";
+}
+
+fs::path write_policies(const PolicySet& policies) {
+    const fs::path directory = fs::temp_directory_path() / ("policies." + std::to_string(serial()));
+    fs::remove_all(directory);
+    fs::create_directories(directory);
+    for (const auto& [name, text] : policies)
+        write_file(directory / (name + ".toml"), "abi = 9\n" + text);
+    return directory;
+}
+
+Ended try_load(const PolicySet& policies, const std::string& enforce_at) {
+    const fs::path directory = write_policies(policies);
+    const Ended ended = run(command({"load", "--enforce-at", enforce_at, directory}));
+    fs::remove_all(directory);
+    return ended;
+}
+
+Json load(const PolicySet& policies, const std::string& enforce_at) {
+    return answer_of(try_load(policies, enforce_at));
+}
+
+Json status() {
+    return answer_of(run(command({"status"})));
+}
+
+Json status_of(const std::string& policy) {
+    const Json all = status();
+    for (const Json& one : all["policies"])
+        if (one["name"] == policy)
+            return one;
+    FAIL("no policy " << policy << " in " << all);
+    return {};
+}
+
+void unload() {
+    answer_of(run(command({"unload"})));
+}
+
+std::vector<Json> events() {
+    const Ended ended = run(command({"events"}));
+    CAPTURE(ended.out, ended.err);
+    REQUIRE(ended.code() == 0);
+    std::vector<Json> result;
+    std::istringstream lines(ended.out);
+    for (std::string line; std::getline(lines, line);)
+        result.push_back(Json::parse(line));
+    return result;
+}
+
+World::World(const FileSystem& file_system)
+    : root(file_system.mount / ("vm_tests." + std::to_string(serial()))),
+      program(root / "bin/program"), open(root / "open"), closed(root / "closed"),
+      read_open("read:" + (open / "file").string()),
+      read_closed("read:" + (closed / "file").string()) {
+    for (const fs::path& directory : {program.parent_path(), open, closed})
+        fs::create_directories(directory);
+    place_program(program);
+    write_file(open / "file", "open\n");
+    write_file(closed / "file", "closed\n");
+}
+
+World::~World() {
+    std::error_code ignored;
+    fs::remove_all(root, ignored);
+}
+
+std::string World::policy(const std::string& more) const {
+    return match_exe(program) + more + only(open);
+}
+
+bool World::confined(const Ended& ended) const {
+    return ended.code() == 1 && ended[read_open] == "allowed" && ended[read_closed] == "denied";
+}
+
+bool World::unconfined(const Ended& ended) const {
+    return ended.code() == 0 && ended[read_open] == "allowed" && ended[read_closed] == "allowed";
+}
+
+Arguments World::look(const fs::path& path) const {
+    return {path, read_open, read_closed};
+}
+
+Arguments World::look_via(const std::string& way, const fs::path& path) const {
+    return {launcher(), way, "--", path, read_open, read_closed};
+}
+
+void place_program(const fs::path& path) {
+    fs::create_directories(path.parent_path());
+    fs::copy_file(launcher(), path, fs::copy_options::overwrite_existing);
+    fs::permissions(path, fs::perms{0755});
+}
+
+void write_file(const fs::path& path, std::string_view text, fs::perms mode) {
+    std::ofstream(path, std::ios::trunc) << text;
+    fs::permissions(path, mode);
+}
+
+} // namespace llexec::vmtest

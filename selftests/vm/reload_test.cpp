@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Replacing what is enforced: at no time nothing, at no time a mix, whatever happens to the loader.
+#include "catch.hpp"
+#include "kernel_objects.hpp"
+#include "policies.hpp"
+
+#include <chrono>
+#include <memory>
+#include <random>
+#include <thread>
+
+using namespace llexec::vmtest;
+
+namespace {
+
+class Reload {
+  public:
+    Reload() : world(ext4()) {}
+
+    [[nodiscard]] bool confined() const { return world.confined(run(world.look(world.program))); }
+    [[nodiscard]] bool unconfined() const {
+        return world.unconfined(run(world.look(world.program)));
+    }
+    [[nodiscard]] Arguments load_command(const fs::path& policies, const std::string& point) const {
+        return {cli(), "--json", "load", "--enforce-at", point, policies};
+    }
+
+    World world;
+};
+
+void sleep_for(std::chrono::microseconds time) {
+    std::this_thread::sleep_for(time);
+}
+
+} // namespace
+
+TEST_CASE_METHOD(Reload, "loading again replaces with no moment without enforcement") {
+    const std::vector<std::string> points =
+        GENERATE(std::vector<std::string>{committing}, std::vector<std::string>{staged},
+                 std::vector<std::string>{committing, staged});
+    CAPTURE(points);
+    constexpr int executions = 400;
+    load({{"p", world.policy()}}, points[0]);
+    const auto first = status()["generation"].get<std::uint64_t>();
+    Process storm({launcher(), "via-repeat:" + std::to_string(executions), "--", world.program,
+                   world.read_closed});
+    std::size_t loads = 0;
+    while (storm.is_running())
+        load({{"p", world.policy()}}, points[++loads % points.size()]);
+    const Ended result = storm.wait();
+    CAPTURE(loads, result.err);
+    CHECK(result["exec"] == "allowed 0, denied 400, other 0, refused 0, killed 0");
+    CHECK(status()["generation"].get<std::uint64_t>() == first + loads);
+    CHECK(loads > 2);
+    CHECK(status()["executions"]["refused"] == status()["executions"]["killed"]);
+}
+
+TEST_CASE_METHOD(Reload, "an invalid policy changes nothing") {
+    const auto point = GENERATE(committing, staged);
+    CAPTURE(point);
+    load({{"p", world.policy()}}, point);
+    const Json before = status();
+    const auto bpf_before = bpf_objects();
+    for (const std::string& text :
+         {std::string("[[match"), world.policy("nonsense = 1\n"), only(world.open),
+          match_exe(cli()) + only(world.open),
+          world.policy(enforce("missing_paths = \"error\"") +
+                       "[[path_beneath]]\nallowed_access = [\"abi.all\"]\n"
+                       "parent = [\"/nonexistent/path\"]\n")}) {
+        const Ended ended = try_load({{"fine", world.policy()}, {"wrong", text}}, point);
+        CAPTURE(text, ended.out, ended.err);
+        CHECK(ended.code() == 4);
+        CHECK(Json::parse(ended.out).contains("error"));
+    }
+    CHECK(status() == before);
+    CHECK(bpf_objects() == bpf_before);
+    CHECK(confined());
+}
+
+TEST_CASE_METHOD(Reload, "a load that is killed leaves the old or the new generation") {
+    const auto point = GENERATE(committing, staged);
+    const bool from_nothing = GENERATE(false, true);
+    CAPTURE(point, from_nothing);
+    const fs::path policies = write_policies({{"p", world.policy()}});
+    const auto command = load_command(policies, point);
+    if (from_nothing)
+        unload();
+    else
+        load({{"p", world.policy()}}, point);
+    // How long it takes, to kill it at any time of its life.
+    const auto start = std::chrono::steady_clock::now();
+    if (!from_nothing)
+        REQUIRE(run(command).code() == 0);
+    const std::chrono::duration<double, std::micro> whole =
+        from_nothing ? std::chrono::seconds(1) : std::chrono::steady_clock::now() - start;
+    std::minstd_rand random(20260101);
+    std::uniform_real_distribution<double> when(0.1, 1.0);
+    auto generation = from_nothing ? 0 : status()["generation"].get<std::uint64_t>();
+    for (int i = 0; i < (from_nothing ? 5 : 10); ++i) {
+        {
+            const Process loader(command);
+            sleep_for(std::chrono::microseconds(static_cast<long>(whole.count() * when(random))));
+        }
+        const Json now = status();
+        CAPTURE(i, now);
+        if (from_nothing && now["loaded"] == false) {
+            CHECK(unconfined());
+            continue;
+        }
+        const auto next = now.value("generation", std::uint64_t{0});
+        CHECK((next == generation || next == generation + 1));
+        if (next == 0) { // attached, but killed before it made its generation current
+            CHECK(unconfined());
+            continue;
+        }
+        generation = next;
+        CHECK(now["policies"].size() == 1);
+        CHECK(confined());
+        if (from_nothing) {
+            unload();
+            generation = 0;
+        }
+    }
+    // Whoever comes next is not disturbed by what it left, and cleans it up.
+    REQUIRE(run(command).code() == 0);
+    CHECK(confined());
+    CHECK(std::distance(fs::directory_iterator("/sys/fs/bpf"), fs::directory_iterator()) == 1);
+    unload();
+    CHECK(fs::is_empty("/sys/fs/bpf"));
+    fs::remove_all(policies);
+}
+
+TEST_CASE_METHOD(Reload, "loads at the same time take turns") {
+    const bool from_nothing = GENERATE(false, true);
+    CAPTURE(from_nothing);
+    const fs::path one = write_policies({{"one", world.policy()}});
+    const fs::path two = write_policies({{"two-a", world.policy()}, {"two-b", world.policy()}});
+    if (from_nothing)
+        unload();
+    else
+        load({{"p", world.policy()}}, committing);
+    const auto first = from_nothing ? 0 : status()["generation"].get<std::uint64_t>();
+    std::vector<std::unique_ptr<Process>> loaders;
+    for (int i = 0; i < 4; ++i)
+        loaders.push_back(std::make_unique<Process>(
+            load_command(i % 2 == 0 ? one : two, i < 2 ? committing : staged)));
+    std::map<std::uint64_t, std::size_t> sizes;
+    for (const auto& loader : loaders) {
+        const Ended ended = loader->wait();
+        CAPTURE(ended.out, ended.err);
+        REQUIRE(ended.code() == 0);
+        const Json json = Json::parse(ended.out);
+        sizes[json["generation"]] = json["policies"];
+    }
+    REQUIRE(sizes.size() == 4);
+    const Json now = status();
+    CHECK(now["generation"] == sizes.rbegin()->first);
+    CHECK(now["generation"] == first + 4);
+    CHECK(now["policies"].size() == sizes.rbegin()->second);
+    CHECK(confined());
+    fs::remove_all(one);
+    fs::remove_all(two);
+}
