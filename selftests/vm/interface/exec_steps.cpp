@@ -19,14 +19,17 @@ ExecSteps::ExecSteps() : skeleton_(exec_steps_bpf::open()) {
 
 ExecSteps::~ExecSteps() = default;
 
+int ExecSteps::rulesets() const {
+    return bpf_map__fd(skeleton_->maps.rulesets);
+}
+
 void ExecSteps::put(std::uint32_t slot, const UniqueFd& ruleset) {
     const auto value = static_cast<std::uint64_t>(ruleset.get());
-    REQUIRE(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.rulesets), &slot, &value, BPF_ANY) ==
-            0);
+    REQUIRE(bpf_map_update_elem(rulesets(), &slot, &value, BPF_ANY) == 0);
 }
 
 void ExecSteps::empty(std::uint32_t slot) {
-    REQUIRE(bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.rulesets), &slot) == 0);
+    REQUIRE(bpf_map_delete_elem(rulesets(), &slot) == 0);
 }
 
 void ExecSteps::set(interface_hook hook, const std::vector<Step>& steps) {

@@ -42,6 +42,7 @@ class ExecSteps {
     ExecSteps& operator=(const ExecSteps&) = delete;
     ~ExecSteps();
 
+    [[nodiscard]] int rulesets() const;
     void put(std::uint32_t slot, const UniqueFd& ruleset);
     void empty(std::uint32_t slot);
     /// Replaces the steps of a hook.
@@ -56,6 +57,9 @@ class ExecSteps {
     /// A child that executes `path` with these arguments.
     Outcome run(const std::string& path, const std::vector<std::string>& arguments);
 
+    /// The last child's process ID.
+    [[nodiscard]] int pid() const { return pid_; }
+
   private:
     struct Destroy {
         void operator()(exec_steps_bpf* skeleton) const;
@@ -63,10 +67,6 @@ class ExecSteps {
     std::unique_ptr<exec_steps_bpf, Destroy> skeleton_;
     std::vector<std::size_t> sizes_ = std::vector<std::size_t>(INTERFACE_HOOKS);
     int pid_ = 0;
-
-  public:
-    /// The last child's process ID.
-    [[nodiscard]] int pid() const { return pid_; }
 };
 
 inline constexpr interface_hook all_hooks[] = {AT_CREDS_FOR_EXEC, AT_CREDS_FROM_FILE,

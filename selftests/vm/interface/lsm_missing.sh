@@ -7,6 +7,8 @@
 #   vmtest/run --append lsm=landlock,yama -- selftests/vm/interface/lsm_missing.sh bpf BUILD_DIR
 # Prints "pass TEXT" or "fail TEXT" for each promise. Exit code: 0 if all hold, 1 if not, 2 if the machine is another one.
 
+# shellcheck disable=SC2317 # what check() calls
+
 set -u
 
 missing=${1:?landlock or bpf}

@@ -42,7 +42,9 @@ bpf_map_type ruleset_map_type() {
 }
 
 int try_map(const MapShape& shape) {
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shape.flags);
+    bpf_map_create_opts options{};
+    options.sz = sizeof(options);
+    options.map_flags = shape.flags;
     return bpf_map_create(ruleset_map_type(), "interface", shape.key_size, shape.value_size,
                           shape.entries, &options);
 }

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <unistd.h>
 
@@ -72,6 +73,20 @@ std::uint64_t Trace::last_ruleset() const {
     const std::string id = field(last("landlock_create_ruleset"), "ruleset=");
     REQUIRE(!id.empty());
     return std::stoull(id, nullptr, 16); // up to the dot before the version
+}
+
+std::size_t Trace::unfreed() const {
+    std::istringstream lines(text());
+    std::set<std::string> rulesets;
+    for (std::string line; std::getline(lines, line);) {
+        const std::string id = field(line, "ruleset=");
+        const std::string without_version = id.substr(0, id.find('.'));
+        if (line.find(" landlock_create_ruleset: ") != std::string::npos)
+            rulesets.insert(without_version);
+        else if (line.find(" landlock_free_ruleset: ") != std::string::npos)
+            rulesets.erase(without_version); // or it is older than this trace
+    }
+    return rulesets.size();
 }
 
 bool Trace::freed(std::uint64_t ruleset) const {

@@ -20,6 +20,8 @@ class Trace {
     [[nodiscard]] std::uint64_t last_ruleset() const;
     /// Whether the ruleset was freed.
     [[nodiscard]] bool freed(std::uint64_t ruleset) const;
+    /// How many rulesets were created since and are still there.
+    [[nodiscard]] std::size_t unfreed() const;
     /// Events of that name ("landlock_enforce_domain") from that process; 0: from any.
     [[nodiscard]] std::size_t count(const std::string& event, int pid = 0) const;
     /// The last event of that name, with its fields; empty if there is none.
