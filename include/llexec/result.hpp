@@ -24,9 +24,9 @@ enum class ErrorKind {
 
 struct Error {
     ErrorKind kind = ErrorKind::system;
-    int code = 0;     ///< an errno value, or 0 if no system call failed
-    std::string what; ///< what was tried, and on which object
-    std::string hint; ///< what would help; may be empty
+    int code = 0;      ///< an errno value, or 0 if no system call failed
+    std::string what;  ///< what was tried, and on which object
+    std::string hint;  ///< what would help; may be empty
     std::string log{}; ///< lines from the kernel or a library, such as the BPF verifier's; may be
                        ///< empty
     std::vector<Diagnostic>

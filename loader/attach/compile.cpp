@@ -28,7 +28,9 @@ struct Rule {
 template<class Id>
 using RulesOf = std::map<Id, std::vector<Rule>>;
 
-InodeId inode_of(const llexec_file_id& id) { return {id.dev, id.ino, id.igeneration}; }
+InodeId inode_of(const llexec_file_id& id) {
+    return {id.dev, id.ino, id.igeneration};
+}
 
 llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
     return {.generation = generation, .id = id, .reserved = 0};

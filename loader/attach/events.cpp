@@ -71,8 +71,7 @@ Result<EventReader> EventReader::open() {
     if (!map)
         return std::unexpected(std::move(map.error()));
     impl->map = std::move(*map);
-    impl->ring.reset(
-        ring_buffer__new(impl->map.get(), Impl::on_record, impl.get(), nullptr));
+    impl->ring.reset(ring_buffer__new(impl->map.get(), Impl::on_record, impl.get(), nullptr));
     if (!impl->ring)
         return system_error(errno, "cannot map the ring buffer of events");
     return EventReader(std::move(impl));
@@ -82,8 +81,7 @@ Result<std::size_t> EventReader::poll(std::chrono::milliseconds timeout,
                                       const std::function<void(const Event&)>& handle) {
     impl_->handle = &handle;
     impl_->count = 0;
-    const int result =
-        ring_buffer__poll(impl_->ring.get(), static_cast<int>(timeout.count()));
+    const int result = ring_buffer__poll(impl_->ring.get(), static_cast<int>(timeout.count()));
     impl_->handle = nullptr;
     if (result < 0 && result != -EINTR)
         return system_error(-result, "cannot read events");

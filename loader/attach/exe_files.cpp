@@ -28,7 +28,7 @@ class Identifier {
             note_missing(policy, exe, errno);
             return {};
         }
-        struct stat status {};
+        struct stat status{};
         if (::fstat(fd.get(), &status) != 0)
             return system_error(errno, "cannot look at " + exe.path);
         if (!S_ISREG(status.st_mode)) {
@@ -79,9 +79,9 @@ class Identifier {
             errors_.push_back(diagnostic(policy, exe, Severity::error, what,
                                          "or allow it with missing_paths = \"warn\""));
         else
-            result_.notes.push_back(
-                diagnostic(policy, exe, Severity::warning, what,
-                           "executions of it are not selected until the policies are loaded again"));
+            result_.notes.push_back(diagnostic(
+                policy, exe, Severity::warning, what,
+                "executions of it are not selected until the policies are loaded again"));
     }
 
     Result<> flush() {

@@ -42,8 +42,8 @@ Result<> set_ruleset_map_type(exec_bpf& skeleton) {
         return failure(ErrorKind::unsupported,
                        "this kernel has no BPF map type for Landlock rulesets",
                        "`llexec probe` tells what is missing; `llexec run` works without it");
-    if (const int error = bpf_map__set_type(skeleton.maps.llexec_rulesets,
-                                            static_cast<bpf_map_type>(*type));
+    if (const int error =
+            bpf_map__set_type(skeleton.maps.llexec_rulesets, static_cast<bpf_map_type>(*type));
         error != 0)
         return system_error(-error, "cannot set the type of the map llexec_rulesets");
     return {};
@@ -60,7 +60,9 @@ Result<> reuse_maps(exec_bpf& skeleton, const Maps& maps) {
 
 } // namespace
 
-void ExecObject::Destroy::operator()(exec_bpf* skeleton) const { exec_bpf::destroy(skeleton); }
+void ExecObject::Destroy::operator()(exec_bpf* skeleton) const {
+    exec_bpf::destroy(skeleton);
+}
 
 std::uint64_t programs_digest() {
     // FNV-1a: this only has to tell versions apart, nobody gains from a collision.
@@ -135,10 +137,8 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
     auto maps = pin_maps(staging_directory);
     if (!maps)
         return maps;
-    const llexec_info info{.abi = LLEXEC_ABI,
-                           .reserved = 0,
-                           .path_hash_seed = seed_,
-                           .programs = programs_digest()};
+    const llexec_info info{
+        .abi = LLEXEC_ABI, .reserved = 0, .path_hash_seed = seed_, .programs = programs_digest()};
     if (auto stored = maps->store(MapId::info, std::uint32_t{0}, info); !stored)
         return std::unexpected(std::move(stored.error()));
     if (auto attached = attach(); !attached)

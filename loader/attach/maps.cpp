@@ -19,7 +19,8 @@ Result<> check_layout(int fd, const MapLayout& layout) {
     bpf_map_info info{};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
-        return system_error(errno, fmt::format("cannot ask for the layout of the map {}", layout.name));
+        return system_error(errno,
+                            fmt::format("cannot ask for the layout of the map {}", layout.name));
     if (layout.value_size != 0 &&
         (info.key_size != layout.key_size || info.value_size != layout.value_size))
         return failure(ErrorKind::system,
@@ -30,7 +31,9 @@ Result<> check_layout(int fd, const MapLayout& layout) {
 
 } // namespace
 
-const char* name_of(MapId id) { return map_layouts[static_cast<std::size_t>(id)].name; }
+const char* name_of(MapId id) {
+    return map_layouts[static_cast<std::size_t>(id)].name;
+}
 
 std::unexpected<Error> Maps::store_error(MapId id, int code) {
     if (code == E2BIG)
@@ -75,8 +78,8 @@ Result<std::uint64_t> Maps::current() const {
 }
 
 Result<> Maps::set_current(std::uint64_t generation) const {
-    // bpf(2) would copy the value byte by byte as far as the kernel promises; a mapping lets this be
-    // a single store.
+    // bpf(2) would copy the value byte by byte as far as the kernel promises; a mapping lets this
+    // be a single store.
     const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     void* const address =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd(MapId::current), 0);

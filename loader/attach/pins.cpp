@@ -29,7 +29,7 @@ struct CloseDirectory {
 };
 
 Result<> check_bpf_filesystem() {
-    struct statfs filesystem {};
+    struct statfs filesystem{};
     constexpr const char* mount_point = "/sys/fs/bpf";
     if (::statfs(mount_point, &filesystem) != 0)
         return system_error(errno, "cannot look at /sys/fs/bpf");
@@ -41,7 +41,9 @@ Result<> check_bpf_filesystem() {
 
 } // namespace
 
-std::string pin_path(std::string_view name) { return fmt::format("{}/{}", pin_directory, name); }
+std::string pin_path(std::string_view name) {
+    return fmt::format("{}/{}", pin_directory, name);
+}
 
 Result<UniqueFd> open_pin(std::string_view name) {
     const std::string path = pin_path(name);

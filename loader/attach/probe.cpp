@@ -63,7 +63,9 @@ std::string_view to_string(ProbeStatus status) {
     return "";
 }
 
-bool ProbeReport::can_attach() const { return !items.empty() && all_ok(items); }
+bool ProbeReport::can_attach() const {
+    return !items.empty() && all_ok(items);
+}
 
 ProbeReport probe_kernel() {
     ProbeReport report;

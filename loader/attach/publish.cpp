@@ -69,9 +69,8 @@ Result<> store_policies(const Maps& maps, CompiledSet& set, std::span<const int>
                 ++slot;
             policy.slot = slot++;
         }
-        const llexec_id_key key{.generation = set.generation,
-                                .id = static_cast<std::uint32_t>(i),
-                                .reserved = 0};
+        const llexec_id_key key{
+            .generation = set.generation, .id = static_cast<std::uint32_t>(i), .reserved = 0};
         if (auto stored = maps.store(MapId::policies, key, policy); !stored)
             return stored;
         if (!enforce)

@@ -10,16 +10,16 @@ namespace {
 using namespace attach;
 
 Result<PolicyStatus> policy_status(const Maps& maps, const llexec_policy& policy) {
-    PolicyStatus status{
-        .name = policy.name,
-        .mode = policy.mode == LLEXEC_MODE_OBSERVE ? Mode::observe : Mode::enforce,
-        .on_error = policy.on_error == LLEXEC_ON_ERROR_ALLOW ? OnError::allow : OnError::deny,
-        .slot = std::nullopt,
-        .ruleset_id = std::nullopt,
-        .matched = policy.matched,
-        .applied = policy.applied,
-        .nested = policy.nested,
-        .failed = policy.failed};
+    PolicyStatus status{.name = policy.name,
+                        .mode = policy.mode == LLEXEC_MODE_OBSERVE ? Mode::observe : Mode::enforce,
+                        .on_error = policy.on_error == LLEXEC_ON_ERROR_ALLOW ? OnError::allow
+                                                                             : OnError::deny,
+                        .slot = std::nullopt,
+                        .ruleset_id = std::nullopt,
+                        .matched = policy.matched,
+                        .applied = policy.applied,
+                        .nested = policy.nested,
+                        .failed = policy.failed};
     if (status.mode == Mode::enforce) {
         status.slot = policy.slot;
         const auto id = maps.find<std::uint64_t>(MapId::rulesets, policy.slot);
@@ -50,8 +50,8 @@ Result<Status> status_of(const Maps& maps, std::uint64_t current) {
     Status status;
     status.generation = current;
     if (current != 0) {
-        const auto generation = maps.find<llexec_generation>(
-            MapId::gens, static_cast<std::uint32_t>(current % 2));
+        const auto generation =
+            maps.find<llexec_generation>(MapId::gens, static_cast<std::uint32_t>(current % 2));
         if (!generation)
             return std::unexpected(generation.error());
         const llexec_generation values = generation->value_or(llexec_generation{});

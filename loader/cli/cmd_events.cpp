@@ -42,7 +42,9 @@ void print_events(bool follow, Context& context) {
         fail(context, reader.error());
         return;
     }
-    const auto handle = [&](const Event& event) { print_event(event, context); };
+    const auto handle = [&](const Event& event) {
+        print_event(event, context);
+    };
     for (;;) {
         const auto count = reader->poll(std::chrono::milliseconds(follow ? -1 : 0), handle);
         if (!count) {

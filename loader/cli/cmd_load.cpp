@@ -39,9 +39,9 @@ void report_loaded(const LoadReport& report, std::size_t policies, EnforceAt enf
     }
     for (const Diagnostic& finding : findings)
         print_text(stderr, finding);
-    print_line(stdout, fmt::format("generation {}: {} {} enforced at {}", report.generation,
-                                   policies, policies == 1 ? "policy" : "policies",
-                                   to_string(enforce_at)));
+    print_line(stdout,
+               fmt::format("generation {}: {} {} enforced at {}", report.generation, policies,
+                           policies == 1 ? "policy" : "policies", to_string(enforce_at)));
 }
 
 void load_paths(const Options& options, Context& context) {

@@ -13,8 +13,8 @@ namespace {
 
 void print_report_text(const ProbeReport& report) {
     for (const ProbeItem& item : report.items) {
-        std::string line = fmt::format("{:<12} {:<9} {}", item.name, to_string(item.status),
-                                       item.tried);
+        std::string line =
+            fmt::format("{:<12} {:<9} {}", item.name, to_string(item.status), item.tried);
         if (item.status != ProbeStatus::not_tried)
             line += ": " + item.result;
         print_line(stdout, line);

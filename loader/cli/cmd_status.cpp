@@ -66,10 +66,9 @@ void print_status_text(const Status& status) {
     print_line(stdout, fmt::format("{:<{}}  {:>16}  {:>8}  {:>8}  {:>8}  {:>8}", "policy", width,
                                    "ruleset", "matched", "applied", "nested", "failed"));
     for (const PolicyStatus& policy : status.policies)
-        print_line(stdout,
-                   fmt::format("{:<{}}  {:>16}  {:>8}  {:>8}  {:>8}  {:>8}", policy.name, width,
-                               ruleset_of(policy), policy.matched, policy.applied, policy.nested,
-                               policy.failed));
+        print_line(stdout, fmt::format("{:<{}}  {:>16}  {:>8}  {:>8}  {:>8}  {:>8}", policy.name,
+                                       width, ruleset_of(policy), policy.matched, policy.applied,
+                                       policy.nested, policy.failed));
     print_line(stdout, fmt::format("executions: {} matched, {} refused, {} killed, {} allowed "
                                    "without a layer; {} events lost",
                                    status.executions_matched, status.executions_refused,

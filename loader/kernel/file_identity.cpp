@@ -61,7 +61,8 @@ Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_se
     const std::unique_ptr<bpf_link, Destroy> link(
         bpf_program__attach_iter(skeleton->progs.list_open_files, &options));
     if (!link)
-        return logged_error(errno, "cannot make a BPF iterator over this process's files", log.text());
+        return logged_error(errno, "cannot make a BPF iterator over this process's files",
+                            log.text());
     const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
     if (!iterator.valid())
         return system_error(errno, "cannot open the BPF iterator over this process's files");

@@ -8,7 +8,9 @@
 
 namespace llexec::kernel {
 
-void KernelBtf::Free::operator()(btf* pointer) const { btf__free(pointer); }
+void KernelBtf::Free::operator()(btf* pointer) const {
+    btf__free(pointer);
+}
 
 Result<KernelBtf> KernelBtf::open() {
     btf* const pointer = btf__load_vmlinux_btf();

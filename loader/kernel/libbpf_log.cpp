@@ -38,6 +38,8 @@ LibbpfLog::LibbpfLog() {
     destination = &text_;
 }
 
-LibbpfLog::~LibbpfLog() { destination = nullptr; }
+LibbpfLog::~LibbpfLog() {
+    destination = nullptr;
+}
 
 } // namespace llexec::kernel

@@ -23,9 +23,8 @@
 namespace llexec::kernel {
 namespace {
 
-constexpr std::array<const char*, 3> kfuncs{"bpf_landlock_restrict_binprm",
-                                            "bpf_landlock_binprm_has_ruleset",
-                                            "bpf_landlock_put_ruleset"};
+constexpr std::array<const char*, 3> kfuncs{
+    "bpf_landlock_restrict_binprm", "bpf_landlock_binprm_has_ruleset", "bpf_landlock_put_ruleset"};
 constexpr const char* patched_kernel =
     "boot a kernel with llexec's patch series (vmtest/kernel/patches); `llexec run` works without";
 
@@ -50,7 +49,9 @@ ProbeItem named(std::string name, std::string tried) {
     return item;
 }
 
-std::string error_text(int code) { return std::strerror(code); }
+std::string error_text(int code) {
+    return std::strerror(code);
+}
 
 ProbeItem check_privileges() {
     ProbeItem item = named("privileges", "capget(2): CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN");
@@ -90,9 +91,10 @@ ProbeItem check_bpf_lsm() {
 
 ProbeItem check_bpf_filesystem() {
     ProbeItem item = named("bpffs", "statfs(\"/sys/fs/bpf\")");
-    struct statfs filesystem {};
+    struct statfs filesystem{};
     if (::statfs("/sys/fs/bpf", &filesystem) != 0)
-        return missing(std::move(item), error_text(errno), "CONFIG_BPF_SYSCALL and sysfs are needed");
+        return missing(std::move(item), error_text(errno),
+                       "CONFIG_BPF_SYSCALL and sysfs are needed");
     if (static_cast<std::uint64_t>(filesystem.f_type) == BPF_FS_MAGIC)
         return ok(std::move(item), "mounted");
     return missing(std::move(item), "not a BPF filesystem", "mount -t bpf bpf /sys/fs/bpf");

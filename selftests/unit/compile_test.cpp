@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "attach/compile.hpp"
+#include "catch.hpp"
+
+#include <algorithm>
+
+using namespace llexec;
+using namespace llexec::attach;
+
+namespace {
+
+constexpr std::uint64_t generation = 7;
+constexpr llexec_file_id shell{.ino = 10, .path_hash = 100, .dev = 1, .igeneration = 5};
+constexpr llexec_file_id server{.ino = 20, .path_hash = 200, .dev = 1, .igeneration = 6};
+constexpr llexec_file_id deep{.ino = 30, .path_hash = 0, .dev = 1, .igeneration = 7};
+constexpr llexec_file_id llexec_itself{.ino = 99, .path_hash = 900, .dev = 1, .igeneration = 9};
+
+ExeIds exes() {
+    return {{"/bin/sh", shell}, {"/bin/server", server}, {"/deep", deep}};
+}
+
+Principal id(std::uint32_t number) {
+    return {.id = number, .spelling = {}, .position = {}};
+}
+
+MatchBlock block(std::vector<std::string> paths, std::vector<std::uint32_t> users = {},
+                 std::vector<std::uint32_t> groups = {}) {
+    MatchBlock result;
+    for (std::string& path : paths)
+        result.exes.push_back({.path = std::move(path), .position = {}});
+    std::ranges::transform(users, std::back_inserter(result.users), id);
+    std::ranges::transform(groups, std::back_inserter(result.groups), id);
+    return result;
+}
+
+Policy policy(std::string name, std::vector<MatchBlock> blocks) {
+    Policy result;
+    result.name = std::move(name);
+    result.match = std::move(blocks);
+    return result;
+}
+
+CompiledSet compiled(const std::vector<Policy>& policies) {
+    auto set = compile(policies, exes(), llexec_itself, generation);
+    REQUIRE(set.has_value());
+    return std::move(*set);
+}
+
+using Triple = std::array<std::uint32_t, 3>;
+
+/// The rules of a range, as (policy, user, group).
+std::vector<Triple> rules(const CompiledSet& set, const llexec_rule_range& range) {
+    std::vector<Triple> result;
+    for (std::uint32_t i = range.first; i < range.first + range.count; ++i)
+        result.push_back({set.rules.at(i).policy, set.rules.at(i).user, set.rules.at(i).group});
+    return result;
+}
+
+llexec_rule_range range_of(const CompiledSet& set, const llexec_file_id& file) {
+    const auto found = std::ranges::find_if(set.by_inode, [&](const auto& element) {
+        return element.first.ino == file.ino && element.first.dev == file.dev &&
+               element.first.igeneration == file.igeneration;
+    });
+    REQUIRE(found != set.by_inode.end());
+    return found->second;
+}
+
+constexpr std::uint32_t any = LLEXEC_ANY_ID;
+
+} // namespace
+
+TEST_CASE("a file is found by its inode and by its path, with the same rules") {
+    const CompiledSet set = compiled({policy("p", {block({"/bin/sh"})})});
+    REQUIRE(set.by_path.size() == 1);
+    CHECK(set.by_path[0].first.path_hash == shell.path_hash);
+    CHECK(set.by_path[0].first.generation == generation);
+    CHECK(set.by_path[0].second.first == range_of(set, shell).first);
+    CHECK(rules(set, range_of(set, shell)) == std::vector<Triple>{{0, any, any}});
+}
+
+TEST_CASE("a file whose path has no hash is found by its inode only") {
+    const CompiledSet set = compiled({policy("p", {block({"/deep"})})});
+    CHECK(set.by_path.empty());
+    CHECK(range_of(set, deep).count == 1);
+}
+
+TEST_CASE("all keys of a block must hold: a rule for each pair of user and group") {
+    const CompiledSet set = compiled({policy("p", {block({"/bin/sh"}, {1, 2}, {3, 4})})});
+    CHECK(rules(set, range_of(set, shell)) ==
+          std::vector<Triple>{{0, 1, 3}, {0, 1, 4}, {0, 2, 3}, {0, 2, 4}});
+}
+
+TEST_CASE("any block selects: the rules of all blocks and policies of a file are together, in "
+          "layer order") {
+    const CompiledSet set =
+        compiled({policy("a", {block({"/bin/sh"}, {5}), block({"/bin/sh"}, {}, {6})}),
+                  policy("b", {block({"/bin/sh", "/bin/server"})})});
+    CHECK(rules(set, range_of(set, shell)) ==
+          std::vector<Triple>{{0, 5, any}, {0, any, 6}, {1, any, any}});
+    CHECK(rules(set, range_of(set, server)) == std::vector<Triple>{{1, any, any}});
+}
+
+TEST_CASE("a block without a file is looked up by user, and only without users by group") {
+    const CompiledSet set = compiled({policy("p", {block({}, {1, 2}, {3}), block({}, {}, {4})})});
+    REQUIRE(set.by_user.size() == 2);
+    CHECK(set.by_user[0].first.id == 1);
+    CHECK(rules(set, set.by_user[0].second) == std::vector<Triple>{{0, 1, 3}});
+    REQUIRE(set.by_group.size() == 1);
+    CHECK(set.by_group[0].first.id == 4);
+    CHECK(rules(set, set.by_group[0].second) == std::vector<Triple>{{0, any, 4}});
+}
+
+TEST_CASE("a file that does not exist selects nothing") {
+    const CompiledSet set = compiled({policy("p", {block({"/missing"})})});
+    CHECK(set.rules.empty());
+    CHECK(set.by_path.empty());
+    CHECK(set.by_inode.size() == 1); // llexec itself
+    CHECK(set.policies.size() == 1);
+}
+
+TEST_CASE("llexec itself is never selected, and naming it is an error") {
+    CHECK(range_of(compiled({policy("p", {block({"/bin/sh"})})}), llexec_itself).never == 1);
+
+    ExeIds ids = exes();
+    ids["/usr/bin/llexec"] = llexec_itself;
+    const auto set = compile(std::vector{policy("p", {block({"/usr/bin/llexec"})})}, ids,
+                             llexec_itself, generation);
+    REQUIRE_FALSE(set.has_value());
+    CHECK(set.error().kind == ErrorKind::policy);
+    CHECK(set.error().diagnostics.size() == 1);
+}
+
+TEST_CASE("what [enforce] says reaches the programs") {
+    Policy observing = policy("observing", {block({"/bin/sh"})});
+    observing.enforce.mode = Mode::observe;
+    Policy lenient = policy("lenient", {block({"/bin/sh"})});
+    lenient.enforce.on_error = OnError::allow;
+    lenient.enforce.no_new_privs = false;
+    const CompiledSet set = compiled({lenient, observing});
+    CHECK(set.policies[0].on_error == LLEXEC_ON_ERROR_ALLOW);
+    CHECK(set.policies[0].mode == LLEXEC_MODE_ENFORCE);
+    CHECK((set.policies[0].restrict_flags & 16U) == 0);
+    CHECK(set.policies[1].mode == LLEXEC_MODE_OBSERVE);
+    CHECK(set.policies[1].on_error == LLEXEC_ON_ERROR_DENY);
+    CHECK((set.policies[1].restrict_flags & 16U) == 16U);
+}
+
+TEST_CASE("a thousand users of one program are a thousand rules, each once") {
+    std::vector<std::uint32_t> users;
+    for (std::uint32_t user = 0; user < 1000; ++user) {
+        users.push_back(user);
+        users.push_back(user);
+    }
+    const CompiledSet set = compiled({policy("p", {block({"/bin/sh"}, users)})});
+    CHECK(range_of(set, shell).count == 1000);
+    CHECK(set.rules.size() == 1000);
+}
