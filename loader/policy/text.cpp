@@ -49,7 +49,7 @@ std::optional<std::string_view> closest(std::string_view word,
 std::string normalize_path(std::string_view path) {
     std::string result;
     if (path.starts_with('/'))
-        result = "/";
+        result.push_back('/');
     for (std::size_t begin = 0; begin < path.size();) {
         const std::size_t end = std::min(path.find('/', begin), path.size());
         const std::string_view component = path.substr(begin, end - begin);
