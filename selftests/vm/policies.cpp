@@ -131,25 +131,40 @@ std::vector<Json> events() {
     return result;
 }
 
-World::World(const FileSystem& file_system)
-    : root(file_system.mount / ("vm_tests." + std::to_string(serial()))),
-      program(root / "bin/program"), open(root / "open"), closed(root / "closed"),
-      read_open("read:" + (open / "file").string()),
+World::World(const FileSystem& on)
+    : file_system(on), root(on.mount / ("vm_tests." + std::to_string(serial()))),
+      program(root / "bin/program"), script(root / "bin/script"),
+      own_script(root / "bin/own-script"), broken(root / "bin/broken"), orphan(root / "bin/orphan"),
+      open(root / "open"), closed(root / "closed"), read_open("read:" + (open / "file").string()),
       read_closed("read:" + (closed / "file").string()) {
     for (const fs::path& directory : {program.parent_path(), open, closed})
         fs::create_directories(directory);
     place_program(program);
+    write_file(script, "#!" + launcher().string() + " nnp\n", fs::perms{0755});
+    write_file(own_script, "#!" + program.string() + "\n", fs::perms{0755});
+    write_file(broken,
+               "\x7f"
+               "ELF, but no more\n",
+               fs::perms{0755});
+    write_file(orphan, "#!/nonexistent/interpreter\n", fs::perms{0755});
     write_file(open / "file", "open\n");
     write_file(closed / "file", "closed\n");
 }
 
+// The programs stay: the policy that is loaded may be about them, and another file that gets the
+// inode number of one is a test of its own.
 World::~World() {
     std::error_code ignored;
-    fs::remove_all(root, ignored);
+    for (const auto& entry : fs::directory_iterator(root, ignored))
+        if (entry.path() != program.parent_path())
+            fs::remove_all(entry.path(), ignored);
 }
 
 std::string World::policy(const std::string& more) const {
-    return match_exe(program) + more + only(open);
+    std::string exe;
+    for (const fs::path& path : {program, script, own_script, broken, orphan})
+        exe += (exe.empty() ? "\"" : ", \"") + path.string() + "\"";
+    return match("exe = [" + exe + "]") + more + only(open);
 }
 
 bool World::confined(const Ended& ended) const {
@@ -166,6 +181,18 @@ Arguments World::look(const fs::path& path) const {
 
 Arguments World::look_via(const std::string& way, const fs::path& path) const {
     return {launcher(), way, "--", path, read_open, read_closed};
+}
+
+Worlds::Worlds() {
+    for (const FileSystem& file_system : file_systems())
+        worlds_.push_back(std::make_unique<World>(file_system));
+}
+
+PolicySet Worlds::policies() const {
+    PolicySet set;
+    for (const auto& world : worlds_)
+        set[world->file_system.name] = world->policy();
+    return set;
 }
 
 void place_program(const fs::path& path) {

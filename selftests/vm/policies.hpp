@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -42,7 +43,6 @@ std::string match_exe(const fs::path& exe);
 
 /// Handles everything, grants everything beneath `open` and reading beneath /proc.
 std::string only(const fs::path& open);
-/// Denies reading `directory`'s files, by granting it beneath all of `open`.
 std::string enforce(const std::string& keys);
 
 /// Writes the policies into a fresh directory.
@@ -58,7 +58,7 @@ void unload();
 /// Those since the last call.
 std::vector<Json> events();
 
-/// A directory of a file system: bin/program (vm_probe), open/file, closed/file.
+/// A directory of a file system, with programs and files in it.
 class World {
   public:
     explicit World(const FileSystem& file_system);
@@ -66,14 +66,19 @@ class World {
     World& operator=(const World&) = delete;
     ~World();
 
+    FileSystem file_system;
     fs::path root;
     fs::path program;
+    fs::path script;     ///< its interpreter is the launcher, told to ignore its name
+    fs::path own_script; ///< its interpreter is `program`
+    fs::path broken;     ///< ENOEXEC
+    fs::path orphan;     ///< a script without interpreter: ENOENT
     fs::path open;
     fs::path closed;
     std::string read_open;   ///< the word that reads open/file
     std::string read_closed; ///< the word that reads closed/file
 
-    /// A policy that keeps `program` out of `closed`.
+    /// A policy that keeps all of these out of `closed`.
     [[nodiscard]] std::string policy(const std::string& more = {}) const;
     /// Whether `program`, executed as it is, can read open/file, and closed/file.
     [[nodiscard]] bool confined(const Ended& ended) const;
@@ -82,6 +87,20 @@ class World {
     [[nodiscard]] Arguments look(const fs::path& path) const;
     /// The same behind vm_probe's way to launch it.
     [[nodiscard]] Arguments look_via(const std::string& way, const fs::path& path) const;
+};
+
+/// One on each file system.
+class Worlds {
+  public:
+    Worlds();
+
+    [[nodiscard]] auto begin() const { return worlds_.begin(); }
+    [[nodiscard]] auto end() const { return worlds_.end(); }
+    /// Each world's policy, named after its file system: loaded at once, since that takes longest.
+    [[nodiscard]] PolicySet policies() const;
+
+  private:
+    std::vector<std::unique_ptr<World>> worlds_;
 };
 
 /// A copy of vm_probe.

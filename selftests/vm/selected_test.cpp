@@ -13,164 +13,179 @@ using namespace llexec::vmtest;
 
 namespace {
 
-/// A world for each file system and enforcement point, its policy loaded.
+/// A world on each file system, their policies loaded.
 class Selected {
   public:
-    Selected()
-        : file_system(GENERATE(from_range(file_systems()))), point(GENERATE(committing, staged)),
-          world(file_system) {
+    Selected() : point(GENERATE(committing, staged)) {
         // The positive control of everything below.
-        REQUIRE(world.unconfined(run(world.look(world.program))));
-        load({{"p", world.policy()}}, point);
+        for (const auto& world : worlds)
+            for (const fs::path& path : {world->program, world->script, world->own_script})
+                REQUIRE(world->unconfined(run(world->look(path))));
+        load(worlds.policies(), point);
     }
 
-    FileSystem file_system;
     std::string point;
-    World world;
+    Worlds worlds;
 };
 
 } // namespace
 
-#define CAPTURE_SCENARIO() CAPTURE(file_system.name, point)
-
 TEST_CASE_METHOD(Selected, "a program is confined when it is executed by its path") {
-    CAPTURE_SCENARIO();
-    events(); // what was before
-    const Ended ended = run(world.look(world.program));
-    CAPTURE(ended.out, ended.err);
-    CHECK(world.confined(ended));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        events(); // what was before
+        const Ended ended = run(world.look(world.program));
+        CAPTURE(ended.out, ended.err);
+        CHECK(world.confined(ended));
 
-    const Json policy = status_of("p");
-    CHECK(policy["matched"] == 1);
-    CHECK(policy["applied"] == 1);
-    CHECK(policy["failed"] == 0);
-    const auto seen = events();
-    REQUIRE(seen.size() == 1);
-    CHECK(seen[0]["policy"] == "p");
-    CHECK(seen[0]["outcome"] == "applied");
-    CHECK(seen[0]["filename"] == world.program.string());
-    CHECK(seen[0]["exe"] == world.program.string());
+        const Json policy = status_of(world.file_system.name);
+        CHECK(policy["matched"] == 1);
+        CHECK(policy["applied"] == 1);
+        CHECK(policy["failed"] == 0);
+        const auto seen = events();
+        REQUIRE(seen.size() == 1);
+        CHECK(seen[0]["policy"] == world.file_system.name);
+        CHECK(seen[0]["outcome"] == "applied");
+        CHECK(seen[0]["filename"] == world.program.string());
+        CHECK(seen[0]["exe"] == world.program.string());
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined when a shell starts it, and the shell is not") {
-    CAPTURE_SCENARIO();
-    const std::string line = world.program.string() + " " + world.read_open + " " +
-                             world.read_closed + "; echo code $?; cat " +
-                             (world.closed / "file").string();
-    const Ended ended = run({"sh", "-c", line});
-    CAPTURE(ended.out, ended.err);
-    CHECK(ended[world.read_open] == "allowed");
-    CHECK(ended[world.read_closed] == "denied");
-    CHECK(ended.out.ends_with("code 1\nclosed\n"));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const std::string line = world.program.string() + " " + world.read_open + " " +
+                                 world.read_closed + "; echo code $?; cat " +
+                                 (world.closed / "file").string();
+        const Ended ended = run({"sh", "-c", line});
+        CAPTURE(ended.out, ended.err);
+        CHECK(ended[world.read_open] == "allowed");
+        CHECK(ended[world.read_closed] == "denied");
+        CHECK(ended.out.ends_with("code 1\nclosed\n"));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined when one of many threads executes it") {
-    CAPTURE_SCENARIO();
-    const Trace trace;
-    const Ended ended = run({launcher(), "via-thread", "--", world.program, "status:Threads",
-                             "layers", world.read_open, world.read_closed});
-    CAPTURE(ended.out, ended.err, trace.text());
-    CHECK(world.confined(ended));
-    CHECK(ended["status:Threads"] == "1");
-    CHECK(ended["layers"] == "1");
-    // "layers" makes 15 domains more, in its child.
-    const auto made = trace.values("create_domain", "parent");
-    CHECK(std::ranges::count(made, "0") == 1);
-    const auto ruleset = status_of("p")["ruleset_id"].get<std::uint64_t>();
-    CHECK(ruleset == ruleset_id(status_of("p")["slot"]));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const Trace trace;
+        const Ended ended = run({launcher(), "via-thread", "--", world.program, "status:Threads",
+                                 "layers", world.read_open, world.read_closed});
+        CAPTURE(ended.out, ended.err, trace.text());
+        CHECK(world.confined(ended));
+        CHECK(ended["status:Threads"] == "1");
+        CHECK(ended["layers"] == "1");
+        // "layers" makes 15 domains more, in its child.
+        const auto made = trace.values("create_domain", "parent");
+        CHECK(std::ranges::count(made, "0") == 1);
+        const auto ruleset = status_of(world.file_system.name)["ruleset_id"].get<std::uint64_t>();
+        CHECK(ruleset == ruleset_id(status_of(world.file_system.name)["slot"]));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a script is confined by a policy about the script") {
-    CAPTURE_SCENARIO();
-    const fs::path script = world.root / "bin/script";
-    write_file(script, "#!" + launcher().string() + " nnp\n", fs::perms{0755});
-    const Arguments look{script, world.read_open, world.read_closed};
-    // The interpreter sees: nnp SCRIPT WORD...; the script's name is an unknown word.
-    REQUIRE(run(look).code() == 0);
-    load({{"p", match_exe(script) + only(world.open)}}, point);
-    const Ended ended = run(look);
-    CAPTURE(ended.out, ended.err);
-    CHECK(world.confined(ended));
-    // Not any other use of the interpreter.
-    CHECK(world.unconfined(run(world.look(launcher()))));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const Ended ended = run(world.look(world.script));
+        CAPTURE(ended.out, ended.err);
+        CHECK(world.confined(ended));
+        // Not any other use of the interpreter.
+        CHECK(world.unconfined(run(world.look(launcher()))));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a script is confined by a policy about its interpreter") {
-    CAPTURE_SCENARIO();
-    const fs::path script = world.root / "bin/script";
-    write_file(script, "#!" + world.program.string() + "\n", fs::perms{0755});
-    const Ended ended = run(world.look(script));
-    CAPTURE(ended.out, ended.err);
-    CHECK(world.confined(ended));
-    CHECK(ended["layers"] == "(no answer)");
-    CHECK(status_of("p")["applied"] == 1);
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const fs::path script = world.root / "bin/unnamed";
+        write_file(script, "#!" + world.program.string() + "\n", fs::perms{0755});
+        const Ended ended = run(world.look(script));
+        CAPTURE(ended.out, ended.err);
+        CHECK(world.confined(ended));
+        CHECK(status_of(world.file_system.name)["applied"] == 1);
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined once when script and interpreter match") {
-    CAPTURE_SCENARIO();
-    const fs::path script = world.root / "bin/script";
-    write_file(script, "#!" + world.program.string() + "\n", fs::perms{0755});
-    load({{"p", match("exe = [\"" + script.string() + "\", \"" + world.program.string() + "\"]") +
-                    only(world.open)}},
-         point);
-    const Ended ended = run({script, "layers"});
-    CAPTURE(ended.out, ended.err);
-    CHECK(ended["layers"] == "1");
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const Ended ended = run({world.own_script, "layers"});
+        CAPTURE(ended.out, ended.err);
+        CHECK(ended["layers"] == "1");
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined when it is executed by a descriptor") {
-    CAPTURE_SCENARIO();
-    const Ended ended = run(world.look_via("via-empty-path", world.program));
-    CAPTURE(ended.out, ended.err);
-    CHECK(world.confined(ended));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const Ended ended = run(world.look_via("via-empty-path", world.program));
+        CAPTURE(ended.out, ended.err);
+        CHECK(world.confined(ended));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined under each of its names") {
-    CAPTURE_SCENARIO();
-    const fs::path symbolic = world.root / "symbolic";
-    const fs::path hard = world.root / "hard";
-    const fs::path renamed = world.root / "bin/renamed";
-    const fs::path moved = world.root / "moved";
-    fs::create_symlink(world.program, symbolic);
-    CHECK(world.confined(run(world.look(symbolic))));
-    fs::create_hard_link(world.program, hard);
-    CHECK(world.confined(run(world.look(hard))));
-    fs::rename(world.program, renamed);
-    CHECK(world.confined(run(world.look(renamed))));
-    fs::rename(renamed, moved);
-    CHECK(world.confined(run(world.look(moved))));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const fs::path symbolic = world.root / "symbolic";
+        const fs::path hard = world.root / "hard";
+        const fs::path renamed = world.root / "bin/renamed";
+        const fs::path moved = world.root / "moved";
+        fs::create_symlink(world.program, symbolic);
+        CHECK(world.confined(run(world.look(symbolic))));
+        fs::create_hard_link(world.program, hard);
+        CHECK(world.confined(run(world.look(hard))));
+        fs::rename(world.program, renamed);
+        CHECK(world.confined(run(world.look(renamed))));
+        fs::rename(renamed, moved);
+        CHECK(world.confined(run(world.look(moved))));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined through mounts of its own") {
-    CAPTURE_SCENARIO();
-    const fs::path directory = world.root / "target";
-    const fs::path file = world.root / "file";
-    fs::create_directory(directory);
-    place_program(file);
-    REQUIRE(world.unconfined(run(world.look(file))));
-    const auto bound = [](const fs::path& from, const fs::path& to) {
-        return [from, to] {
-            private_mounts();
-            if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
-                ::_exit(126);
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const fs::path directory = world.root / "target";
+        const fs::path file = world.root / "file";
+        fs::create_directory(directory);
+        place_program(file);
+        REQUIRE(world.unconfined(run(world.look(file))));
+        const auto bound = [](const fs::path& from, const fs::path& to) {
+            return [from, to] {
+                private_mounts();
+                if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
+                    ::_exit(126);
+            };
         };
-    };
-    CHECK(world.confined(run(world.look(world.program), private_mounts)));
-    CHECK(world.confined(
-        run(world.look(directory / "program"), bound(world.program.parent_path(), directory))));
-    CHECK(world.confined(run(world.look(file), bound(world.program, file))));
+        CHECK(world.confined(run(world.look(world.program), private_mounts)));
+        CHECK(world.confined(
+            run(world.look(directory / "program"), bound(world.program.parent_path(), directory))));
+        CHECK(world.confined(run(world.look(file), bound(world.program, file))));
+    }
 }
 
 TEST_CASE_METHOD(Selected, "a program is confined from the instant that its file is replaced") {
-    CAPTURE_SCENARIO();
-    const fs::path fresh = world.root / "bin/fresh";
-    for (int i = 0; i < 3; ++i) {
-        place_program(fresh);
-        CHECK(world.unconfined(run(world.look(fresh))));
-        const Ended ended = run({launcher(), "via-rename:" + fresh.string(), "--", world.program,
-                                 world.read_open, world.read_closed});
-        CAPTURE(i, ended.out, ended.err);
-        CHECK_FALSE(fs::exists(fresh));
-        CHECK(world.confined(ended));
+    for (const auto& each : worlds) {
+        const World& world = *each;
+        CAPTURE(point, world.file_system.name);
+        const fs::path fresh = world.root / "bin/fresh";
+        for (int i = 0; i < 3; ++i) {
+            place_program(fresh);
+            CHECK(world.unconfined(run(world.look(fresh))));
+            const Ended ended = run({launcher(), "via-rename:" + fresh.string(), "--",
+                                     world.program, world.read_open, world.read_closed});
+            CAPTURE(i, ended.out, ended.err);
+            CHECK_FALSE(fs::exists(fresh));
+            CHECK(world.confined(ended));
+        }
     }
 }
