@@ -49,7 +49,8 @@ class Identifier {
         fds_.push_back(std::move(self));
         if (auto flushed = flush(); !flushed)
             return std::unexpected(std::move(flushed.error()));
-        result_.self = result_.ids.extract(std::string()).mapped();
+        result_.self = result_.ids[std::string()];
+        result_.ids.erase(std::string());
         if (!errors_.empty())
             return std::unexpected(Error{.kind = ErrorKind::policy,
                                          .code = 0,
