@@ -13,7 +13,7 @@
 #include "llexec/abi.h"
 
 #define NAME_SIZE 256
-#define MAX_DEPTH 64
+#define MAX_DEPTH 32
 
 /* Set by the loader before it loads the programs: makes collisions unpredictable. The same value in every object. */
 const volatile __u64 path_hash_seed;

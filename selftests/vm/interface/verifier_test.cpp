@@ -61,7 +61,7 @@ const std::string restrict_not_allowed =
 const std::string not_acquired =
     "release kfunc bpf_landlock_put_ruleset expects referenced PTR_TO_BTF_ID";
 // A structure of numbers only, or an empty one, would be taken from any memory.
-const std::string not_memory = "pointer type STRUCT bpf_landlock_ruleset must point to";
+const std::string not_memory = "expected STRUCT bpf_landlock_ruleset";
 const std::string lsm_only = "landlock ruleset map can only be used in LSM progs";
 
 TEST_CASE("verifier: the three hooks are accepted") {
