@@ -90,10 +90,13 @@ Answer via_thread(char** argv) {
     return errno_answer();
 }
 
-/// Runs the program `count` times, one after the other, and tells how they ended.
-Answer repeat(int count, char** argv) {
+/// Runs the program `count` times, one after the other, or until the file `stop` is there, and
+/// tells how they ended.
+Answer repeat(int count, const std::string& stop, char** argv) {
     std::vector<int> ends(6);
     for (int i = 0; i < count; ++i) {
+        if (!stop.empty() && ::access(stop.c_str(), F_OK) == 0)
+            break;
         pid_t child = 0;
         int status = 0;
         const int error = ::posix_spawn(&child, argv[0], nullptr, nullptr, argv, environ);
@@ -153,7 +156,7 @@ std::optional<Answer> launch(const Word& word, char** argv) {
     if (word.kind == "via-thread")
         return via_thread(argv);
     if (word.kind == "via-repeat")
-        return repeat(number(word.first), argv);
+        return repeat(number(word.first), word.second, argv);
     if (word.kind == "via-chain")
         return chain(number(word.first), argv);
     if (word.kind == "via-rename") { // the new file takes the program's place just before
