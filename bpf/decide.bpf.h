@@ -209,14 +209,16 @@ static __always_inline int add_range(__u64 generation, const struct llexec_rule_
 }
 
 /* 1: executions of this file are never selected. Otherwise as add_rules(). */
-__global int add_inode(__u64 generation, __u64 ino, __u32 dev, __u32 igeneration)
+__global int add_inode(const struct llexec_inode_key *key)
 {
-	struct llexec_inode_key key = { .generation = generation, .ino = ino, .dev = dev, .igeneration = igeneration };
-	struct llexec_rule_range *range = bpf_map_lookup_elem(&llexec_by_inode, &key);
+	struct llexec_rule_range *range;
 
+	if (!key)
+		return -EAGAIN; /* Cannot happen: fail-closed. */
+	range = bpf_map_lookup_elem(&llexec_by_inode, key);
 	if (range && range->never)
 		return 1;
-	return add_range(generation, range);
+	return add_range(key->generation, range);
 }
 
 __global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
@@ -228,9 +230,10 @@ __global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
 
 static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id)
 {
-	int result = add_inode(generation, id->ino, id->dev, id->igeneration);
+	struct llexec_inode_key key = { .generation = generation, .inode = id->inode };
+	int result = add_inode(&key);
 
-	return result ? result : add_path(generation, id->path_hash, id->dev);
+	return result ? result : add_path(generation, id->path_hash, id->inode.dev);
 }
 
 __global int add_user(__u64 generation)

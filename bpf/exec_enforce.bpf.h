@@ -14,7 +14,7 @@ SEC("lsm.s/bprm_committing_creds")
 int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 {
 	struct llexec_execution *execution;
-	struct llexec_file_id final = {};
+	struct llexec_inode_id final = {};
 	__u32 files = ASKED_FOR;
 
 	if (!current_generation())
@@ -29,7 +29,7 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 
 	if (execution->state != EXEC_DONE) {
 		inode_id(bprm->file, &final);
-		if (!same_inode(&final, &execution->asked_for))
+		if (!same_inode(&final, &execution->asked_for.inode))
 			files |= FINAL;
 		if (decide(bprm, execution, files, false)) {
 			count_execution(executions_killed);

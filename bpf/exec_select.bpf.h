@@ -63,7 +63,7 @@ SEC("lsm.s/bprm_creds_from_file")
 int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *file, int ret)
 {
 	struct llexec_execution *execution;
-	struct llexec_file_id final = {};
+	struct llexec_inode_id final = {};
 	int error;
 
 	if (ret)
@@ -75,7 +75,7 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 		return 0;
 
 	inode_id(bprm->file, &final);
-	if (!same_inode(&final, &execution->asked_for)) {
+	if (!same_inode(&final, &execution->asked_for.inode)) {
 		/* If the generation changed meanwhile, the script is staged again, by the new one. */
 		error = decide(bprm, execution,
 			       execution->generation == current_generation() ? FINAL : ASKED_FOR | FINAL, true);

@@ -7,13 +7,17 @@
 #define LLEXEC_FILE_ID_BPF_H
 
 #include <linux/bpf.h>
+#include <linux/magic.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 
 #define NAME_SIZE 256
-#define MAX_DEPTH 32
+#define MAX_DEPTH 256
+/* As in the kernel: an overlayfs on an overlayfs, no deeper. */
+#define FILESYSTEM_MAX_STACK_DEPTH 2
 
 /* Set by the loader before it loads the programs: makes collisions unpredictable. The same value in every object. */
 const volatile __u64 path_hash_seed;
@@ -38,6 +42,32 @@ static __always_inline __u64 hash_name(__u64 hash, const __u64 *name, __u32 size
 	return mix(hash, size);
 }
 
+struct path_walk {
+	struct dentry *dentry;
+	__u64 hash;
+	__u32 done;
+};
+
+static long hash_component(__u32 i, struct path_walk *walk)
+{
+	/* Zeroed, so that the bytes behind the name do not matter. */
+	__u64 name[NAME_SIZE / 8] = {};
+	struct dentry *dentry = walk->dentry;
+	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+	long size;
+
+	if (parent == dentry || !parent) {
+		walk->done = true;
+		return 1;
+	}
+	size = bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	if (size < 0)
+		return 1;
+	walk->hash = hash_name(walk->hash, name, size);
+	walk->dentry = parent;
+	return 0;
+}
+
 /*
  * Hash of the path of a dentry below the root of its filesystem, from the last component to the first: independent of
  * mounts, namespaces and chroots. 0 if there are more than MAX_DEPTH components.
@@ -47,55 +77,88 @@ static __always_inline __u64 hash_name(__u64 hash, const __u64 *name, __u32 size
  */
 static __noinline __u64 path_hash(struct dentry *dentry)
 {
-	__u64 hash = path_hash_seed;
-	bool done = false;
+	struct path_walk walk = { .dentry = dentry, .hash = path_hash_seed };
 
 	if (!dentry)
 		return 0;
 
-	/* Names are freed after an RCU grace period. */
+	/* Names are freed after an RCU grace period. The loop is a callback, which is verified once. */
 	bpf_rcu_read_lock();
-	for (__u32 i = 0; i < MAX_DEPTH; i++) {
-		struct dentry *parent = dentry->d_parent;
-		/* Zeroed, so that the bytes behind the name do not matter. */
-		__u64 name[NAME_SIZE / 8] = {};
-		long size;
-
-		if (parent == dentry || !parent) {
-			done = true;
-			break;
-		}
-		size = bpf_probe_read_kernel_str(name, sizeof(name), dentry->d_name.name);
-		if (size < 0)
-			break;
-		hash = hash_name(hash, name, size);
-		dentry = parent;
-	}
+	bpf_loop(MAX_DEPTH + 1, hash_component, &walk, 0);
 	bpf_rcu_read_unlock();
 
-	if (!done)
+	if (!walk.done)
 		return 0;
-	return hash ? hash : 1;
+	return walk.hash ? walk.hash : 1;
 }
 
-static __always_inline void inode_id(struct file *file, struct llexec_file_id *id)
-{
-	struct inode *inode = file->f_inode;
+#define magic_of(inode) BPF_CORE_READ(inode, i_sb, s_magic)
 
-	id->ino = inode->i_ino;
-	id->dev = inode->i_sb->s_dev;
-	id->igeneration = inode->i_generation;
+/* The structure of a filesystem that the inode @inode, a member of it, stands in. */
+#define inode_container(inode, type) ((struct type *)((void *)(inode) - bpf_core_field_offset(struct type, vfs_inode)))
+
+/*
+ * The inode that @inode of an overlayfs shows: the lower one while there is one, so that a copy-up changes nothing.
+ * That is also where overlayfs takes its inode numbers from; generations it has none.
+ */
+static __always_inline struct inode *layer_inode(struct inode *inode)
+{
+	struct ovl_inode *overlay = inode_container(inode, ovl_inode);
+	struct ovl_entry *lower = BPF_CORE_READ(overlay, oe);
+
+	if (lower && BPF_CORE_READ(lower, __numlower))
+		return BPF_CORE_READ(lower, __lowerstack[0].dentry, d_inode);
+	return BPF_CORE_READ(overlay, __upperdentry, d_inode);
+}
+
+/* The programs' digest tells whether these filesystems were known when they were loaded. See exec_object.cpp. */
+static __always_inline struct inode *real_inode(struct inode *inode)
+{
+	if (!bpf_core_field_exists(struct ovl_inode, oe))
+		return inode;
+
+	for (int i = 0; i < FILESYSTEM_MAX_STACK_DEPTH; i++) {
+		struct inode *layer;
+
+		if (magic_of(inode) != OVERLAYFS_SUPER_MAGIC)
+			break;
+		layer = layer_inode(inode);
+		if (!layer)
+			break;
+		inode = layer;
+	}
+	return inode;
+}
+
+static __always_inline __u64 subvolume_of(struct inode *inode)
+{
+	if (!bpf_core_field_exists(struct btrfs_inode, root) || magic_of(inode) != BTRFS_SUPER_MAGIC)
+		return 0;
+	return BPF_CORE_READ(inode_container(inode, btrfs_inode), root, root_key.objectid);
+}
+
+static __always_inline void inode_id(struct file *file, struct llexec_inode_id *id)
+{
+	struct inode *inode = real_inode(file->f_inode);
+
+	id->ino = BPF_CORE_READ(inode, i_ino);
+	id->subvolume = subvolume_of(inode);
+	id->dev = file->f_inode->i_sb->s_dev;
+	id->real_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	id->igeneration = BPF_CORE_READ(inode, i_generation);
+	id->reserved = 0;
 }
 
 static __always_inline void file_id(struct file *file, struct llexec_file_id *id)
 {
-	inode_id(file, id);
+	inode_id(file, &id->inode);
 	id->path_hash = path_hash(file->f_path.dentry);
 }
 
-static __always_inline bool same_inode(const struct llexec_file_id *a, const struct llexec_file_id *b)
+static __always_inline bool same_inode(const struct llexec_inode_id *a, const struct llexec_inode_id *b)
 {
-	return a->ino == b->ino && a->dev == b->dev && a->igeneration == b->igeneration;
+	return a->ino == b->ino && a->subvolume == b->subvolume && a->dev == b->dev && a->real_dev == b->real_dev &&
+	       a->igeneration == b->igeneration;
 }
 
 #endif /* LLEXEC_FILE_ID_BPF_H */

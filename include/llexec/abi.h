@@ -65,19 +65,27 @@ struct llexec_generation {
 	__u32 by_group; /* whether there are rules in llexec_by_group */
 };
 
-/* A file as the kernel identifies it, which is not always what stat(2) says (btrfs, overlayfs). */
-struct llexec_file_id {
+/*
+ * An inode as the kernel identifies it, which is not what stat(2) says: neither the devices that it reports for btrfs
+ * and overlayfs, nor a number that is used again after the file is gone.
+ */
+struct llexec_inode_id {
 	__u64 ino;
-	__u64 path_hash; /* of the path below the root of its filesystem; 0 if it is too deep */
-	__u32 dev;
+	__u64 subvolume; /* btrfs numbers the inodes of each subvolume anew; 0 on other filesystems */
+	__u32 dev; /* of the filesystem that the file is used through */
+	__u32 real_dev; /* of the one that it is stored on: a layer of an overlayfs */
 	__u32 igeneration;
+	__u32 reserved;
+};
+
+struct llexec_file_id {
+	struct llexec_inode_id inode;
+	__u64 path_hash; /* of the path below the root of inode.dev; 0 if it is too deep */
 };
 
 struct llexec_inode_key {
 	__u64 generation;
-	__u64 ino;
-	__u32 dev;
-	__u32 igeneration;
+	struct llexec_inode_id inode;
 };
 
 struct llexec_path_key {

@@ -13,7 +13,15 @@ namespace llexec::attach {
 namespace {
 
 // Keys without the generation, which is the same for all.
-using InodeId = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t>;
+struct InodeOrder {
+    bool operator()(const llexec_inode_id& a, const llexec_inode_id& b) const {
+        const auto members = [](const llexec_inode_id& id) {
+            return std::tie(id.dev, id.real_dev, id.subvolume, id.ino, id.igeneration);
+        };
+        return members(a) < members(b);
+    }
+};
+
 using PathId = std::pair<std::uint32_t, std::uint64_t>;
 
 /// As llexec_rule, with an order: rules are compared to find lists that two keys share.
@@ -25,11 +33,11 @@ struct Rule {
     friend auto operator<=>(const Rule&, const Rule&) = default;
 };
 
-template<class Id>
-using RulesOf = std::map<Id, std::vector<Rule>>;
+template<class Id, class Order = std::less<Id>>
+using RulesOf = std::map<Id, std::vector<Rule>, Order>;
 
-InodeId inode_of(const llexec_file_id& id) {
-    return {id.dev, id.ino, id.igeneration};
+bool same_inode(const llexec_inode_id& a, const llexec_inode_id& b) {
+    return !InodeOrder{}(a, b) && !InodeOrder{}(b, a);
 }
 
 llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
@@ -50,7 +58,7 @@ std::vector<std::uint32_t> ids_of(const std::vector<Principal>& principals) {
 
 /// All rules of all policies, by what they are looked up by.
 struct Index {
-    RulesOf<InodeId> by_inode;
+    RulesOf<llexec_inode_id, InodeOrder> by_inode;
     RulesOf<PathId> by_path;
     RulesOf<std::uint32_t> by_user;
     RulesOf<std::uint32_t> by_group;
@@ -75,9 +83,9 @@ struct Index {
     }
 
     void add_exe(const llexec_file_id& id, const Rule& rule) {
-        by_inode[inode_of(id)].push_back(rule);
+        by_inode[id.inode].push_back(rule);
         if (id.path_hash != 0)
-            by_path[{id.dev, id.path_hash}].push_back(rule);
+            by_path[{id.inode.dev, id.path_hash}].push_back(rule);
     }
 };
 
@@ -132,7 +140,7 @@ Result<> check_self(std::span<const Policy> policies, const ExeIds& exes,
         for (const MatchBlock& block : policy.match)
             for (const ExePath& exe : block.exes)
                 if (const auto found = exes.find(exe.path);
-                    found != exes.end() && inode_of(found->second) == inode_of(self))
+                    found != exes.end() && same_inode(found->second.inode, self.inode))
                     error.diagnostics.push_back({.severity = Severity::error,
                                                  .file = policy.file,
                                                  .position = exe.position,
@@ -162,9 +170,7 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes
 
     RuleLayout layout(set.rules);
     for (auto& [id, rules] : index.by_inode) {
-        const auto& [dev, ino, igeneration] = id;
-        const llexec_inode_key key{
-            .generation = generation, .ino = ino, .dev = dev, .igeneration = igeneration};
+        const llexec_inode_key key{.generation = generation, .inode = id};
         set.by_inode.emplace_back(key, layout.place(std::move(rules)));
     }
     for (auto& [id, rules] : index.by_path) {
@@ -177,10 +183,7 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes
     for (auto& [group, rules] : index.by_group)
         set.by_group.emplace_back(id_key(generation, group), layout.place(std::move(rules)));
 
-    const llexec_inode_key self_key{.generation = generation,
-                                    .ino = self.ino,
-                                    .dev = self.dev,
-                                    .igeneration = self.igeneration};
+    const llexec_inode_key self_key{.generation = generation, .inode = self.inode};
     set.by_inode.emplace_back(self_key, llexec_rule_range{.first = 0, .count = 0, .never = 1});
     return set;
 }

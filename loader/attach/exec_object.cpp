@@ -69,8 +69,13 @@ std::uint64_t programs_digest() {
     std::size_t size = 0;
     const auto* const bytes = static_cast<const unsigned char*>(exec_bpf::elf_bytes(&size));
     std::uint64_t digest = 0xcbf29ce484222325;
+    const auto add = [&digest](unsigned char byte) { digest = (digest ^ byte) * 0x100000001b3; };
     for (std::size_t i = 0; i < size; ++i)
-        digest = (digest ^ bytes[i]) * 0x100000001b3;
+        add(bytes[i]);
+    // Filesystems whose structures file_id.bpf.h reads. As modules that come later, they were not
+    // there for the programs to be adapted to.
+    for (const char* const module : {"btrfs", "overlay"})
+        add(kernel::module_has_btf(module) ? 1 : 0);
     return digest;
 }
 

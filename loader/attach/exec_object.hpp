@@ -15,7 +15,8 @@ struct exec_bpf;
 
 namespace llexec::attach {
 
-/// Digest of the programs in this executable: tells whether those that are attached are the same.
+/// Digest of the programs in this executable, as they are adapted to the running kernel: tells
+/// whether those that are attached are the same.
 [[nodiscard]] std::uint64_t programs_digest();
 
 /// The programs in this executable, loaded into the kernel, but not attached unless someone calls

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <unistd.h>
 
 namespace llexec::kernel {
 
@@ -39,6 +41,10 @@ std::optional<std::uint32_t> KernelBtf::map_type(const char* enumerator) const {
 
 bool KernelBtf::has_function(const char* name) const {
     return btf__find_by_name_kind(btf_.get(), name, BTF_KIND_FUNC) > 0;
+}
+
+bool module_has_btf(const char* name) {
+    return ::access((std::string("/sys/kernel/btf/") + name).c_str(), F_OK) == 0;
 }
 
 } // namespace llexec::kernel

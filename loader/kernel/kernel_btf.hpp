@@ -33,6 +33,9 @@ class KernelBtf {
     std::unique_ptr<btf, Free> btf_;
 };
 
+/// Whether a module of this name is loaded and has type information of its own.
+[[nodiscard]] bool module_has_btf(const char* name);
+
 /// The enumerator of the map type that rulesets are stored in.
 inline constexpr const char* ruleset_map_type = "BPF_MAP_TYPE_LANDLOCK_RULESET";
 

@@ -3,6 +3,7 @@
 #include "catch.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace llexec;
 using namespace llexec::attach;
@@ -10,10 +11,20 @@ using namespace llexec::attach;
 namespace {
 
 constexpr std::uint64_t generation = 7;
-constexpr llexec_file_id shell{.ino = 10, .path_hash = 100, .dev = 1, .igeneration = 5};
-constexpr llexec_file_id server{.ino = 20, .path_hash = 200, .dev = 1, .igeneration = 6};
-constexpr llexec_file_id deep{.ino = 30, .path_hash = 0, .dev = 1, .igeneration = 7};
-constexpr llexec_file_id llexec_itself{.ino = 99, .path_hash = 900, .dev = 1, .igeneration = 9};
+
+constexpr llexec_inode_id inode(std::uint64_t ino, std::uint32_t igeneration) {
+    return {.ino = ino,
+            .subvolume = 0,
+            .dev = 1,
+            .real_dev = 1,
+            .igeneration = igeneration,
+            .reserved = 0};
+}
+
+constexpr llexec_file_id shell{.inode = inode(10, 5), .path_hash = 100};
+constexpr llexec_file_id server{.inode = inode(20, 6), .path_hash = 200};
+constexpr llexec_file_id deep{.inode = inode(30, 7), .path_hash = 0};
+constexpr llexec_file_id llexec_itself{.inode = inode(99, 9), .path_hash = 900};
 
 ExeIds exes() {
     return {{"/bin/sh", shell}, {"/bin/server", server}, {"/deep", deep}};
@@ -58,8 +69,7 @@ std::vector<Triple> rules(const CompiledSet& set, const llexec_rule_range& range
 
 llexec_rule_range range_of(const CompiledSet& set, const llexec_file_id& file) {
     const auto found = std::ranges::find_if(set.by_inode, [&](const auto& element) {
-        return element.first.ino == file.ino && element.first.dev == file.dev &&
-               element.first.igeneration == file.igeneration;
+        return std::memcmp(&element.first.inode, &file.inode, sizeof(file.inode)) == 0;
     });
     REQUIRE(found != set.by_inode.end());
     return found->second;

@@ -127,8 +127,7 @@ TEST_CASE_METHOD(Loaded, "the same path on another file system is not confined")
 }
 
 // Inode numbers are unique in a subvolume only, and a snapshot keeps the generation as well.
-TEST_CASE("a file of the same inode number on another btrfs subvolume is not confined",
-          "[!mayfail]") {
+TEST_CASE("a file of the same inode number on another btrfs subvolume is not confined") {
     const auto point = GENERATE(committing, staged);
     const World world(file_systems()[2]);
     const fs::path first = world.root / "first";
@@ -143,19 +142,10 @@ TEST_CASE("a file of the same inode number on another btrfs subvolume is not con
     CHECK(run({"btrfs", "subvolume", "delete", first, second}).code() == 0);
 }
 
+// overlayfs has no inode generations, and reuses the numbers of its upper file system.
 TEST_CASE_METHOD(Loaded, "a new file in the place of a deleted program's inode is not confined") {
     for (const auto& each : worlds)
-        if (each->file_system.name != "overlayfs")
-            check_inode_reuse(*each);
-}
-
-// overlayfs has no inode generations, and reuses the numbers of its upper file system.
-TEST_CASE_METHOD(Loaded,
-                 "a new file in the place of a deleted program's overlayfs inode is not confined",
-                 "[!mayfail]") {
-    for (const auto& each : worlds)
-        if (each->file_system.name == "overlayfs")
-            check_inode_reuse(*each);
+        check_inode_reuse(*each);
 }
 
 TEST_CASE_METHOD(Caller, "a program with a user is confined for that user only") {

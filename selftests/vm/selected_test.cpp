@@ -173,6 +173,53 @@ TEST_CASE_METHOD(Selected, "a program is confined through mounts of its own") {
     }
 }
 
+// A copy-up changes what the file's data and its overlayfs inode are made of.
+TEST_CASE("a program of a lower overlayfs layer is confined before and after it is copied up") {
+    const auto point = GENERATE(committing, staged);
+    CAPTURE(point);
+    const World world(ext4());
+    const auto overlay = [&](const fs::path& lower, const std::string& name) {
+        const fs::path upper = world.root / (name + ".upper");
+        const fs::path work = world.root / (name + ".work");
+        for (const fs::path& path : {upper, work, world.root / name})
+            fs::create_directory(path);
+        const std::string options = "lowerdir=" + lower.string() + ",upperdir=" + upper.string() +
+                                    ",workdir=" + work.string();
+        REQUIRE(::mount("overlay", (world.root / name).c_str(), "overlay", 0, options.c_str()) ==
+                0);
+        return world.root / name;
+    };
+    const fs::path lower = world.root / "lower";
+    place_program(lower / "program");
+    place_program(lower / "other");
+    const fs::path image = overlay(lower, "image");
+    const fs::path container = overlay(image, "container");
+    for (const fs::path& merged : {image, container}) {
+        CAPTURE(merged);
+        const fs::path program = merged / "program";
+        const fs::path moved = merged / "moved";
+        REQUIRE(world.unconfined(run(world.look(program))));
+        load({{"p", match_exe(program) + only(world.open)}}, point);
+        CHECK(world.confined(run(world.look(program))));
+        CHECK(world.unconfined(run(world.look(merged / "other"))));
+        // What it is made of is another file, and another one's layer.
+        CHECK(world.unconfined(run(world.look(lower / "program"))));
+        fs::permissions(program, fs::perms{0700});
+        CHECK(world.confined(run(world.look(program))));
+        fs::rename(program, moved);
+        CHECK(world.confined(run(world.look(moved))));
+        // An overlayfs cannot find its way back to a lower one: once its cache is gone, the file
+        // has a number and a path that are new.
+        if (merged == image) {
+            REQUIRE(run({"sh", "-c", "echo 3 > /proc/sys/vm/drop_caches"}).code() == 0);
+            CHECK(world.confined(run(world.look(moved))));
+        }
+        fs::rename(moved, program);
+    }
+    for (const fs::path& merged : {container, image})
+        CHECK(::umount(merged.c_str()) == 0);
+}
+
 TEST_CASE_METHOD(Selected, "a program is confined from the instant that its file is replaced") {
     for (const auto& each : worlds) {
         const World& world = *each;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Version 2 of Catch2 makes its main() here; version 3 brings it as a library.
-#define CATCH_CONFIG_MAIN
+// What vm_tests says while it runs: emulated, it takes minutes.
+#define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include "catch.hpp"
 
 #include <chrono>
@@ -31,18 +31,16 @@ class Progress final : public ListenerBase {
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
         const std::chrono::duration<double> elapsed = Clock::now() - start_;
         const auto& assertions = stats.totals.assertions;
-        const char* const verdict = assertions.failed > 0        ? "FAIL "
-                                    : assertions.failedButOk > 0 ? "known"
-                                                                 : "pass ";
-        std::printf("%s %5.1f s  %s\n", verdict, elapsed.count(), name_of(stats).c_str());
+        std::printf("%s %5.1f s  %s\n", assertions.allOk() ? "pass" : "FAIL", elapsed.count(),
+                    name_of(stats).c_str());
         std::fflush(stdout);
     }
 
     void testRunEnded(const Catch::TestRunStats& stats) override {
         const auto& tests = stats.totals.testCases;
-        std::printf("vm_tests: %zu passed, %zu failed, %zu known failures; %zu assertions\n",
-                    static_cast<std::size_t>(tests.passed), static_cast<std::size_t>(tests.failed),
-                    static_cast<std::size_t>(tests.failedButOk),
+        std::printf("vm_tests: %zu passed, %zu failed; %zu assertions\n",
+                    static_cast<std::size_t>(tests.passed),
+                    static_cast<std::size_t>(tests.total() - tests.passed),
                     static_cast<std::size_t>(stats.totals.assertions.total()));
         std::fflush(stdout);
     }
