@@ -46,9 +46,8 @@ llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
 
 /// Each ID once; "any" for an empty list.
 std::vector<std::uint32_t> ids_of(const std::vector<Principal>& principals) {
-    std::vector<std::uint32_t> ids;
-    for (const Principal& principal : principals)
-        ids.push_back(principal.id);
+    std::vector<std::uint32_t> ids(principals.size());
+    std::ranges::transform(principals, ids.begin(), &Principal::id);
     if (ids.empty())
         ids.push_back(LLEXEC_ANY_ID);
     std::ranges::sort(ids);

@@ -86,9 +86,8 @@ class Identifier {
     }
 
     Result<> flush() {
-        std::vector<int> fds;
-        for (const UniqueFd& fd : fds_)
-            fds.push_back(fd.get());
+        std::vector<int> fds(fds_.size());
+        std::ranges::transform(fds_, fds.begin(), &UniqueFd::get);
         const auto files = kernel::identify_files(fds, seed_);
         if (!files)
             return std::unexpected(files.error());

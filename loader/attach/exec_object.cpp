@@ -69,7 +69,9 @@ std::uint64_t programs_digest() {
     std::size_t size = 0;
     const auto* const bytes = static_cast<const unsigned char*>(exec_bpf::elf_bytes(&size));
     std::uint64_t digest = 0xcbf29ce484222325;
-    const auto add = [&digest](unsigned char byte) { digest = (digest ^ byte) * 0x100000001b3; };
+    const auto add = [&digest](unsigned char byte) {
+        digest = (digest ^ byte) * 0x100000001b3;
+    };
     for (std::size_t i = 0; i < size; ++i)
         add(bytes[i]);
     // Filesystems whose structures file_id.bpf.h reads. As modules that come later, they were not
