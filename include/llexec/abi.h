@@ -15,7 +15,10 @@
 #include <linux/types.h>
 #endif
 
-/* Layout of everything below; maps that were pinned with another number are never reused. */
+/*
+ * Layout and meaning of everything below, how files are identified included: maps that were pinned with another number
+ * are never used.
+ */
 #define LLEXEC_ABI 1
 
 /* Longest policy name, final NUL included. */

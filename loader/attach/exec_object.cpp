@@ -19,6 +19,9 @@
 namespace llexec::attach {
 namespace {
 
+/// Of the pins of programs that are about to take the place of others.
+constexpr std::string_view successor_suffix = "_new";
+
 struct ProgramPin {
     const char* name; ///< of the program; its pins are prog_NAME and link_NAME
     bpf_program* program;
@@ -157,22 +160,31 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
     return maps;
 }
 
-Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
-    constexpr std::string_view suffix = "_new";
-    // Leftovers of a loader that was killed here: its programs are redundant.
+void ExecObject::unpin_successor(const Lock&) {
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"})
-            ::unlink(fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, suffix).c_str());
+            ::unlink(
+                fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, successor_suffix).c_str());
+}
 
+Result<> ExecObject::attach_successor(const Lock& lock) {
     if (auto attached = attach(); !attached)
         return attached;
-    if (auto pinned = pin_programs(pin_directory, suffix); !pinned)
-        return pinned;
+    // Leftovers of a loader that was killed; not earlier, because they may be the ones that know
+    // the files of the current generation.
+    unpin_successor(lock);
+    auto pinned = pin_programs(pin_directory, successor_suffix);
+    if (!pinned)
+        unpin_successor(lock);
+    return pinned;
+}
+
+Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"}) {
             const std::string path = fmt::format("{}/{}{}", pin_directory, kind, pin.name);
             // Replacing the pin of a link detaches the old program; the new one is at work already.
-            if (::rename((path + std::string(suffix)).c_str(), path.c_str()) != 0)
+            if (::rename((path + std::string(successor_suffix)).c_str(), path.c_str()) != 0)
                 return system_error(errno, "cannot replace the pin " + path);
         }
     auto info = maps.info();

@@ -20,7 +20,7 @@ namespace llexec::attach {
 [[nodiscard]] std::uint64_t programs_digest();
 
 /// The programs in this executable, loaded into the kernel, but not attached unless someone calls
-/// attach_new() or take_over().
+/// attach_new() or attach_successor().
 class ExecObject {
   public:
     /// Loads the programs with new maps, or with those of `reuse`. Error: log has what the
@@ -34,10 +34,17 @@ class ExecObject {
     /// Attaches, and pins everything at once: pin_directory appears complete or not at all.
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
 
-    /// Attaches beside the programs of another version, whose maps were passed to load(), then
-    /// takes the place of their pins. In between, both work on the same maps; what one has enforced
-    /// or staged for an execution, the other one leaves alone.
+    /// Attaches beside the programs of another version, whose maps were passed to load(). Both work
+    /// on the same maps then: what one has enforced or staged for an execution, the other one
+    /// leaves alone. An error leaves nothing of these programs behind.
+    [[nodiscard]] Result<> attach_successor(const Lock& lock);
+
+    /// After attach_successor(): puts these programs in the place of the others, which are
+    /// detached. An error leaves both attached.
     [[nodiscard]] Result<> take_over(const Lock& lock, const Maps& maps);
+
+    /// Takes attach_successor() back. These programs stay attached as long as this object lives.
+    void unpin_successor(const Lock& lock);
 
   private:
     struct Destroy {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <sys/random.h>
 
 namespace llexec {
@@ -81,6 +82,8 @@ Result<std::uint64_t> random_seed() {
 struct Attached {
     Maps maps;
     bool fresh; ///< nothing was loaded before
+    /// If those that are pinned are another version: these are attached beside them.
+    std::optional<ExecObject> successor;
 };
 
 Result<Attached> attach_first(const Lock& lock) {
@@ -96,7 +99,7 @@ Result<Attached> attach_first(const Lock& lock) {
         static_cast<void>(remove_directory(staging_directory));
         return std::unexpected(std::move(maps.error()));
     }
-    return Attached{.maps = std::move(*maps), .fresh = true};
+    return Attached{.maps = std::move(*maps), .fresh = true, .successor = std::nullopt};
 }
 
 /// Finds the programs attached, or attaches them.
@@ -113,14 +116,16 @@ Result<Attached> ensure_attached(const Lock& lock) {
     const auto info = maps->info();
     if (!info)
         return std::unexpected(info.error());
-    if (info->programs != programs_digest()) {
-        auto object = ExecObject::load(info->path_hash_seed, &*maps);
-        if (!object)
-            return std::unexpected(std::move(object.error()));
-        if (auto taken = object->take_over(lock, *maps); !taken)
-            return std::unexpected(std::move(taken.error()));
-    }
-    return Attached{.maps = std::move(*maps), .fresh = false};
+    Attached attached{.maps = std::move(*maps), .fresh = false, .successor = std::nullopt};
+    if (info->programs == programs_digest())
+        return attached;
+    auto object = ExecObject::load(info->path_hash_seed, &attached.maps);
+    if (!object)
+        return std::unexpected(std::move(object.error()));
+    if (auto beside = object->attach_successor(lock); !beside)
+        return std::unexpected(std::move(beside.error()));
+    attached.successor = std::move(*object);
+    return attached;
 }
 
 Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
@@ -177,13 +182,22 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) 
     const auto lock = Lock::acquire();
     if (!lock)
         return std::unexpected(lock.error());
-    const auto attached = ensure_attached(*lock);
+    auto attached = ensure_attached(*lock);
     if (!attached)
-        return std::unexpected(attached.error());
+        return std::unexpected(std::move(attached.error()));
     auto report = replace_generation(*lock, attached->maps, ordered, *rulesets, enforce_at);
-    // Programs that enforce nothing would only slow executions down.
-    if (!report && attached->fresh)
-        static_cast<void>(remove_directory(pin_directory));
+    if (!report) {
+        // Programs that enforce nothing would only slow executions down.
+        if (attached->fresh)
+            static_cast<void>(remove_directory(pin_directory));
+        if (attached->successor)
+            attached->successor->unpin_successor(*lock);
+        return report;
+    }
+    // Only now: the others may know files in another way than this generation describes them.
+    if (attached->successor)
+        if (auto taken = attached->successor->take_over(*lock, attached->maps); !taken)
+            return std::unexpected(std::move(taken.error()));
     return report;
 }
 

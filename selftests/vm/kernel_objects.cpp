@@ -2,6 +2,7 @@
 #include "kernel_objects.hpp"
 
 #include "catch.hpp"
+#include "llexec/abi.h"
 
 #include <algorithm>
 #include <bpf/bpf.h>
@@ -55,6 +56,20 @@ bool empty_slot(std::uint32_t slot) {
     const bool deleted = map >= 0 && bpf_map_delete_elem(map, &slot) == 0;
     ::close(map);
     return deleted;
+}
+
+bool pretend_other_version(bool maps) {
+    const int map = bpf_obj_get("/sys/fs/bpf/llexec/llexec_info");
+    const std::uint32_t only = 0;
+    llexec_info info{};
+    bool done = map >= 0 && bpf_map_lookup_elem(map, &only, &info) == 0;
+    if (maps)
+        info.abi += 1;
+    else
+        info.programs += 1;
+    done = done && bpf_map_update_elem(map, &only, &info, BPF_ANY) == 0;
+    ::close(map);
+    return done;
 }
 
 std::uint64_t ruleset_id(std::uint32_t slot) {

@@ -24,6 +24,10 @@ BpfObjects bpf_objects();
 /// Deletes an element of the pinned ruleset map. Whether it could.
 bool empty_slot(std::uint32_t slot);
 
+/// Makes what is loaded look as if another version of llexec had loaded it: other programs, or, if
+/// `maps` is set, maps of another layout. Whether it could.
+bool pretend_other_version(bool maps);
+
 /// The Landlock ID that the pinned ruleset map shows; 0 if none.
 std::uint64_t ruleset_id(std::uint32_t slot);
 

@@ -5,9 +5,12 @@
 #include "kernel_objects.hpp"
 #include "policies.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <random>
+#include <sched.h>
 #include <thread>
 
 using namespace llexec::vmtest;
@@ -27,6 +30,26 @@ class Reload {
     }
 
     World world;
+};
+
+/// This process, and what it starts, on one CPU. Attaching changes instructions that a storm of
+/// executions is running into; QEMU 7.2, emulating more than one CPU, can execute them as they were
+/// (Oops: int3).
+class OneCpu {
+  public:
+    OneCpu() {
+        REQUIRE(::sched_getaffinity(0, sizeof(before_), &before_) == 0);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(0, &one);
+        REQUIRE(::sched_setaffinity(0, sizeof(one), &one) == 0);
+    }
+    OneCpu(const OneCpu&) = delete;
+    OneCpu& operator=(const OneCpu&) = delete;
+    ~OneCpu() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+
+  private:
+    cpu_set_t before_{};
 };
 
 void sleep_for(std::chrono::microseconds time) {
@@ -57,6 +80,94 @@ TEST_CASE_METHOD(Reload, "loading again replaces with no moment without enforcem
     CHECK(ends.ends_with(", other 0, refused 0, killed 0"));
     CHECK(std::stoi(ends.substr(ends.find("denied ") + 7)) > 100);
     CHECK(status()["executions"]["refused"] == status()["executions"]["killed"]);
+}
+
+TEST_CASE_METHOD(Reload, "another version takes over with no moment without enforcement") {
+    const auto point = GENERATE(committing, staged);
+    CAPTURE(point);
+    const OneCpu one_cpu;
+    load({{"p", world.policy()}}, point);
+    const auto first = status()["generation"].get<std::uint64_t>();
+    const BpfObjects before = bpf_objects();
+    const fs::path stop = world.root / "stop";
+    Process storm({launcher(), "via-repeat:1000000:" + stop.string(), "--", world.program,
+                   world.read_closed});
+    REQUIRE(pretend_other_version(false));
+    load({{"p", world.policy()}}, point);
+    CHECK(run({world.program, "layers"})["layers"] == "1");
+    write_file(stop, "");
+    const std::string ends = storm.wait()["exec"];
+    CAPTURE(ends);
+    CHECK(ends.starts_with("allowed 0, denied "));
+    CHECK(ends.ends_with(", other 0, refused 0, killed 0"));
+    // Other programs, links and constants, the same maps; the kernel frees what was before in its
+    // own time.
+    CHECK(eventually([&] {
+        const BpfObjects now = bpf_objects();
+        std::vector<std::uint32_t> kept;
+        std::ranges::set_intersection(now.maps, before.maps, std::back_inserter(kept));
+        return kept.size() + 1 == before.maps.size() && now.maps.size() == before.maps.size() &&
+               now.links.size() == before.links.size() &&
+               now.programs.size() == before.programs.size() && now.links != before.links &&
+               now.programs != before.programs;
+    }));
+    const BpfObjects taken_over = bpf_objects();
+    load({{"p", world.policy()}}, point);
+    CHECK(eventually([&] { return bpf_objects() == taken_over; }));
+    CHECK(status()["generation"] == first + 2);
+}
+
+TEST_CASE_METHOD(Reload, "another version that cannot load its policies changes nothing") {
+    load({{"p", world.policy()}}, committing);
+    REQUIRE(pretend_other_version(false));
+    const Json before = status();
+    const BpfObjects objects = bpf_objects();
+    const Ended ended = try_load({{"p", match_exe(cli()) + only(world.open)}}, committing);
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.code() == 4);
+    CHECK(status() == before);
+    CHECK(eventually([&] { return bpf_objects() == objects; }));
+    CHECK(confined());
+}
+
+TEST_CASE_METHOD(Reload, "a take-over that is killed leaves the old or the new generation") {
+    const std::string point = staged; // where programs of two versions could stage a policy twice
+    const fs::path policies = write_policies({{"p", world.policy()}});
+    load({{"p", world.policy()}}, point);
+    for (int i = 1; i <= 4; ++i) {
+        CAPTURE(i);
+        REQUIRE(pretend_other_version(false));
+        {
+            const Process loader(load_command(policies, point));
+            sleep_for(std::chrono::milliseconds(1100) * i);
+        }
+        CHECK(confined());
+        CHECK(run({world.program, "layers"})["layers"] == "1");
+    }
+    const auto pins = [] {
+        return std::distance(fs::directory_iterator("/sys/fs/bpf/llexec"), {});
+    };
+    load({{"p", world.policy()}}, point);
+    const auto after_kills = pins();
+    CHECK(confined());
+    unload();
+    load({{"p", world.policy()}}, point);
+    CHECK(pins() == after_kills);
+    fs::remove_all(policies);
+}
+
+TEST_CASE_METHOD(Reload, "what has maps of another layout is left alone, but for unload") {
+    load({{"p", world.policy()}}, committing);
+    REQUIRE(pretend_other_version(true));
+    const BpfObjects before = bpf_objects();
+    const Ended ended = try_load({{"p", world.policy()}}, committing);
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.code() == 1);
+    CHECK(ended.out.find("llexec unload") != std::string::npos);
+    CHECK(bpf_objects() == before);
+    CHECK(confined());
+    unload();
+    CHECK(unconfined());
 }
 
 TEST_CASE_METHOD(Reload, "an invalid policy changes nothing") {
