@@ -243,7 +243,7 @@ __global int add_user(__u64 generation)
 	return add_range(generation, bpf_map_lookup_elem(&llexec_by_user, &key));
 }
 
-__global int add_group(__u64 generation, __u32 gid)
+static __always_inline int add_group(__u64 generation, __u32 gid)
 {
 	struct llexec_id_key key = { .generation = generation, .id = gid };
 
@@ -355,26 +355,38 @@ static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 gene
 	return error;
 }
 
+/* Finding and enforcing the policies of one execution. */
+struct decision {
+	const struct linux_binprm *bprm;
+	struct llexec_execution *execution;
+	struct llexec_file_id final;
+	__u64 generation;
+	__u32 files; /* ASKED_FOR, FINAL */
+	__u32 staging;
+	__s32 result;
+};
+
 /*
  * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not current any more, -E2BIG
  * if there are more than can be kept.
  */
-static __always_inline int select_policies(struct llexec_execution *execution, __u64 generation, __u32 files,
-					   const struct llexec_file_id *final)
+static __always_inline int select_policies(struct decision *decision)
 {
-	struct llexec_generation *description = generation_of(generation);
+	struct llexec_generation *description = generation_of(decision->generation);
+	struct llexec_execution *execution = decision->execution;
+	__u64 generation = decision->generation;
 	int result = 0;
 
 	if (!description)
 		return -EAGAIN; /* Cannot happen: fail-closed. */
 
 	execution->n_matches = 0;
-	if (files & ASKED_FOR)
+	if (decision->files & ASKED_FOR)
 		result = add_file(generation, &execution->asked_for);
 	if (result == 1)
 		return 0; /* Fail-open by design: llexec itself. */
-	if (!result && files & FINAL)
-		result = add_file(generation, final);
+	if (!result && decision->files & FINAL)
+		result = add_file(generation, &decision->final);
 	if (result >= 0 && description->by_user)
 		result = add_user(generation);
 	if (result >= 0 && description->by_group)
@@ -384,23 +396,38 @@ static __always_inline int select_policies(struct llexec_execution *execution, _
 	return current_generation() == generation ? 0 : -EAGAIN;
 }
 
-struct enforcement {
-	const struct linux_binprm *bprm;
-	struct llexec_execution *execution;
-	__u64 generation;
-	__u32 staging;
-	__s32 result;
-};
-
-static long enforce_match(__u32 i, struct enforcement *enforcement)
+static long enforce_match(__u32 i, struct decision *decision)
 {
-	struct llexec_execution *execution = enforcement->execution;
+	struct llexec_execution *execution = decision->execution;
 
 	if (i >= LLEXEC_MAX_MATCHES || i >= execution->n_matches)
 		return 1;
-	enforcement->result = enforce_policy(enforcement->bprm, enforcement->generation, execution->matches[i],
-					     enforcement->staging);
-	return enforcement->result ? 1 : 0;
+	decision->result =
+		enforce_policy(decision->bprm, decision->generation, execution->matches[i], decision->staging);
+	return decision->result ? 1 : 0;
+}
+
+/* One attempt, in the generation that is current now. 0 if there has to be another one: the result is -EAGAIN then. */
+static long attempt(__u32 i, struct decision *decision)
+{
+	decision->generation = current_generation();
+	decision->result = 0;
+	if (!decision->generation)
+		return 1; /* Nothing is enforced. */
+
+	decision->result = select_policies(decision);
+	if (decision->result)
+		/* Fail-closed if not -EAGAIN: more policies than can be kept. */
+		return decision->result != -EAGAIN;
+
+	decision->execution->generation = decision->generation;
+	if (!decision->execution->n_matches)
+		return 1;
+	bpf_loop(LLEXEC_MAX_MATCHES, enforce_match, decision, 0);
+	if (decision->result == -EAGAIN)
+		return 0;
+	count_execution(executions_matched);
+	return 1;
 }
 
 /*
@@ -413,36 +440,18 @@ static long enforce_match(__u32 i, struct enforcement *enforcement)
 static __always_inline int decide(const struct linux_binprm *bprm, struct llexec_execution *execution, __u32 files,
 				  bool staging)
 {
-	struct enforcement enforcement = { .bprm = bprm, .execution = execution, .staging = staging };
-	struct llexec_file_id final = {};
+	struct decision decision = {
+		.bprm = bprm,
+		.execution = execution,
+		.files = files,
+		.staging = staging,
+		.result = -EAGAIN,
+	};
 
 	if (files & FINAL)
-		file_id(bprm->file, &final);
-
-	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-		__u64 generation = current_generation();
-		int result;
-
-		if (!generation)
-			return 0; /* Nothing is enforced. */
-		result = select_policies(execution, generation, files, &final);
-		if (result == -EAGAIN)
-			continue;
-		if (result)
-			return result; /* Fail-closed: more policies than can be kept. */
-
-		execution->generation = generation;
-		if (!execution->n_matches)
-			return 0;
-		enforcement.generation = generation;
-		enforcement.result = 0;
-		bpf_loop(LLEXEC_MAX_MATCHES, enforce_match, &enforcement, 0);
-		if (enforcement.result == -EAGAIN)
-			continue;
-		count_execution(executions_matched);
-		return enforcement.result;
-	}
-	return -EAGAIN;
+		file_id(bprm->file, &decision.final);
+	bpf_loop(MAX_ATTEMPTS, attempt, &decision, 0);
+	return decision.result;
 }
 
 #endif /* LLEXEC_DECIDE_BPF_H */
