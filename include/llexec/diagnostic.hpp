@@ -33,8 +33,10 @@ struct Diagnostic {
     Severity severity = Severity::error;
     std::string file; ///< as the caller named it
     Position position;
-    std::string message; ///< what was found
-    std::string advice;  ///< what would be right; may be empty
+    std::string message;  ///< what was found
+    std::string advice;   ///< what would be right; may be empty
+    std::string source{}; ///< the line of the file that `position` is in, where it is at hand: raw
+                          ///< bytes without the line's end; may be empty
 
     friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };

@@ -27,6 +27,17 @@ Counts count(const std::vector<Diagnostic>& diagnostics) {
     return {.errors = of(Severity::error), .warnings = of(Severity::warning)};
 }
 
+/// Warnings become errors, and what has one is not valid.
+void make_strict(PolicySet& set) {
+    for (Diagnostic& diagnostic : set.diagnostics) {
+        if (diagnostic.severity != Severity::warning)
+            continue;
+        diagnostic.severity = Severity::error;
+        std::erase_if(set.policies,
+                      [&](const Policy& policy) { return policy.file == diagnostic.file; });
+    }
+}
+
 std::string counted(std::size_t number, std::string_view noun) {
     return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
@@ -48,7 +59,7 @@ void print_report_json(const PolicySet& set, const Counts& counts) {
                               {"warnings", counts.warnings}}}});
 }
 
-void check(const std::vector<std::string>& paths, Context& context) {
+void check(const std::vector<std::string>& paths, bool strict, Context& context) {
     SystemUserDatabase users;
     PolicySet set = load_policies(paths, users);
     // A policy that selects nothing is fine for `run`.
@@ -57,6 +68,8 @@ void check(const std::vector<std::string>& paths, Context& context) {
             diagnostic.severity = Severity::note;
             set.diagnostics.push_back(std::move(diagnostic));
         }
+    if (strict)
+        make_strict(set);
     const Counts counts = count(set.diagnostics);
     if (context.json) {
         print_report_json(set, counts);
@@ -78,12 +91,14 @@ void add_check(CLI::App& app, Context& context) {
     const auto paths = std::make_shared<std::vector<std::string>>();
     command->add_option("path", *paths, "Policy files, or directories of them")
         ->type_name("FILE|DIR");
-    command->callback([paths, &context] {
+    const auto strict = std::make_shared<bool>(false);
+    command->add_flag("--strict", *strict, "Treat warnings as errors");
+    command->callback([paths, strict, &context] {
         paths->insert(paths->end(), context.rest.begin(), context.rest.end());
         if (paths->empty())
             fail_usage(context, "check: at least one FILE or DIR is needed");
         else
-            check(*paths, context);
+            check(*paths, *strict, context);
     });
 }
 

@@ -3,7 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace llexec::cli {
 namespace {
@@ -18,6 +22,70 @@ std::string visible(std::string_view text) {
             result += c;
     }
     return result;
+}
+
+bool is_continuation(char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
+}
+
+/// Each character of a line as it is shown: one column wide, as far as that can be known.
+std::vector<std::string> characters_of(std::string_view line) {
+    std::vector<std::string> result;
+    for (const char c : line) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (is_continuation(c) && !result.empty() && result.back().size() < 4)
+            result.back() += c;
+        else if (c == '\t')
+            result.emplace_back(" ");
+        else
+            result.emplace_back(byte < 0x20 || byte == 0x7f ? std::string("?") : std::string(1, c));
+    }
+    // Not UTF-8, or a control character of the terminal's.
+    for (std::string& character : result)
+        if (character.size() == 1 ? static_cast<unsigned char>(character[0]) >= 0x80
+                                  : character[0] == '\xc2' && character[1] < '\xa0')
+            character = "?";
+    return result;
+}
+
+/// Prints the line with a mark below the column. Of a long line, what is around it.
+void print_source(std::FILE* stream, const Diagnostic& diagnostic, std::string_view colour,
+                  std::string_view plain) {
+    constexpr std::size_t before = 60;
+    constexpr std::size_t width = 100;
+    const std::vector<std::string> characters = characters_of(diagnostic.source);
+    const std::size_t column = diagnostic.position.column - 1;
+    if (column > characters.size())
+        return;
+    const std::size_t begin = characters.size() > width && column > before ? column - before : 0;
+    const std::size_t end = std::min(characters.size(), begin + width);
+    std::string line;
+    for (std::size_t i = begin; i < end; ++i)
+        line += characters[i];
+    const std::string text =
+        fmt::format("{:>5} | {}{}{}\n{:>5} | {:>{}}{}^{}\n", diagnostic.position.line,
+                    begin > 0 ? "..." : "", line, end < characters.size() ? "..." : "", "", "",
+                    column - begin + (begin > 0 ? 3 : 0), colour, plain);
+    std::fwrite(text.data(), 1, text.size(), stream);
+}
+
+bool has_colours(std::FILE* stream) {
+    const char* const no_color = std::getenv("NO_COLOR"); // NOLINT(concurrency-mt-unsafe)
+    const char* const term = std::getenv("TERM");         // NOLINT(concurrency-mt-unsafe)
+    return ::isatty(::fileno(stream)) == 1 && (no_color == nullptr || *no_color == '\0') &&
+           term != nullptr && std::string_view(term) != "dumb";
+}
+
+std::string_view colour_of(Severity severity) {
+    switch (severity) {
+    case Severity::error:
+        return "\x1b[1;31m";
+    case Severity::warning:
+        return "\x1b[1;35m";
+    case Severity::note:
+        return "\x1b[1;36m";
+    }
+    return "";
 }
 
 } // namespace
@@ -60,10 +128,17 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
         line += fmt::format(":{}", diagnostic.position.line);
     if (diagnostic.position.column != 0)
         line += fmt::format(":{}", diagnostic.position.column);
-    line += fmt::format(": {}: {}", to_string(diagnostic.severity), diagnostic.message);
+    const bool colours = has_colours(stream);
+    const std::string_view colour = colours ? colour_of(diagnostic.severity) : "";
+    const std::string_view plain = colours ? "\x1b[0m" : "";
+    std::string text = diagnostic.message;
     if (!diagnostic.advice.empty())
-        line += "; " + diagnostic.advice;
-    print_line(stream, line);
+        text += "; " + diagnostic.advice;
+    const std::string whole = fmt::format("{}: {}{}{}: {}\n", visible(line), colour,
+                                          to_string(diagnostic.severity), plain, visible(text));
+    std::fwrite(whole.data(), 1, whole.size(), stream);
+    if (diagnostic.position.column != 0 && !diagnostic.source.empty())
+        print_source(stream, diagnostic, colour, plain);
 }
 
 void print_json(std::FILE* stream, const Json& json) {

@@ -20,7 +20,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json to_json(const Diagnostic& diagnostic);
 [[nodiscard]] Json to_json(std::span<const Diagnostic> diagnostics);
 
-/// One line: "file:line:column: severity: message; advice". Control characters are made visible.
+/// "file:line:column: severity: message; advice", and the line that it is about with a mark below
+/// the column. Coloured on a terminal, unless NO_COLOR is set. Control characters are made visible.
 void print_text(std::FILE* stream, const Diagnostic& diagnostic);
 
 /// One line of text with control characters made visible.

@@ -3,10 +3,12 @@
 // The Landlock Config body. Where its parser and its schema disagree, this follows the parser.
 #include "llexec/access.hpp"
 #include "policy/parts.hpp"
+#include "policy/template.hpp"
 #include "policy/text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -22,6 +24,10 @@ namespace {
 constexpr std::string_view fs_example = R"(["abi.read_execute"])";
 constexpr std::string_view net_example = R"(["bind_tcp"])";
 constexpr std::string_view scope_example = R"(["abi.all"])";
+
+// Far more than anyone means, and little enough to hold: each reference in a template multiplies.
+constexpr std::size_t max_expanded_paths = 65536;
+constexpr std::size_t max_expanded_bytes = 16UL * 1024 * 1024;
 
 /// Where the rights of a class are written.
 std::string_view home_of(AccessClass access_class) {
@@ -43,6 +49,9 @@ class BodyReader {
 
     void read() {
         read_abi();
+        if (const Member* member = root_.find("variable"))
+            for (const Node* table : reader_.tables(*member))
+                read_variable(*table);
         if (const Member* member = root_.find("ruleset"))
             for (const Node* table : reader_.tables(*member))
                 read_ruleset(*table);
@@ -191,31 +200,104 @@ class BodyReader {
             read_parent(item, access);
     }
 
+    void read_variable(const Node& table) {
+        reader_.check_keys(table, Place::variable);
+        const Member* name = require(table, "name", R"("home")");
+        const std::string* text =
+            name == nullptr ? nullptr : reader_.string(name->value, "\"home\"");
+        if (text == nullptr)
+            return;
+        if (const std::string_view fault = name_fault(*text); !fault.empty()) {
+            reader_.error(name->value.position,
+                          fmt::format("'{}' cannot name a variable: {}", printable(*text), fault),
+                          "such as name = \"home\"");
+            return;
+        }
+        // The same name again adds to it.
+        std::vector<std::string>& values = variables_[*text];
+        const Member* literal = table.find("literal");
+        if (literal == nullptr)
+            return;
+        constexpr std::string_view example = R"(["/home/ada", "/home/ben"])";
+        for (const Node& item : reader_.array(*literal, example))
+            if (const std::string* value = reader_.string(item, "\"/home/ada\""))
+                values.push_back(*value);
+        std::ranges::sort(values);
+        values.erase(std::ranges::unique(values).begin(), values.end());
+    }
+
     void read_parent(const Node& item, std::uint64_t access) {
         const std::string* text = reader_.string(item, "\"/usr\"");
         if (text == nullptr)
             return;
-        if (has_variable(*text)) {
-            reader_.error(
-                item.position,
-                fmt::format("variable in '{}': variables are not supported by this version",
-                            printable(*text)),
-                "write the paths out; for a literal \"${\" write \"$${\"");
+        const auto parsed = Template::parse(*text);
+        if (!parsed) {
+            reader_.error(item.position,
+                          fmt::format("in '{}', at byte {}: {}", printable(*text),
+                                      parsed.error().offset, parsed.error().message),
+                          "for a literal \"${\" write \"$${\"");
             return;
         }
-        if (text->empty()) {
+        if (!are_declared(parsed->references(), item.position))
+            return;
+        const Template::Extent extent = parsed->extent(variables_);
+        if (extent.strings > max_expanded_paths - expanded_paths_ ||
+            extent.bytes > max_expanded_bytes - expanded_bytes_) {
+            reader_.error(item.position,
+                          fmt::format("'{}' stands for too many paths", printable(*text)),
+                          fmt::format("the variables of a policy may make {} paths, of {} bytes in "
+                                      "all",
+                                      max_expanded_paths, max_expanded_bytes));
+            return;
+        }
+        expanded_paths_ += extent.strings;
+        expanded_bytes_ += extent.bytes;
+        bool names_something = false;
+        bool relative = false;
+        for (const std::string& expanded : parsed->expand(variables_)) {
+            if (expanded.empty())
+                continue;
+            names_something = true;
+            relative = relative || !expanded.starts_with('/');
+            add_path(normalize_path(expanded), access, item.position);
+        }
+        if (text->empty())
             reader_.warning(item.position, "the empty path names nothing");
-            return;
-        }
-        const std::string path = normalize_path(unescape_template(*text));
-        if (!path.starts_with('/'))
-            reader_.warning(item.position, fmt::format("'{}' is a relative path", printable(path)),
+        else if (!names_something)
+            reader_.warning(
+                item.position,
+                fmt::format("'{}' names nothing: its variables are empty", printable(*text)),
+                "the rights of this rule are denied everywhere");
+        if (relative)
+            reader_.warning(item.position, fmt::format("'{}' is a relative path", printable(*text)),
                             "it means the working directory of whoever loads the policy: write an "
                             "absolute path");
+    }
+
+    bool are_declared(const std::vector<std::string_view>& names, Position position) {
+        bool all = true;
+        for (const std::string_view name : names) {
+            if (variables_.contains(name))
+                continue;
+            all = false;
+            std::vector<std::string_view> known;
+            for (const auto& [declared, values] : variables_)
+                known.emplace_back(declared);
+            const auto meant = closest(name, known);
+            reader_.error(position, fmt::format("variable '{}' is not declared", name),
+                          meant ? fmt::format("did you mean '{}'?", *meant)
+                                : fmt::format("declare it: [[variable]] with name = \"{}\" and its "
+                                              "values in literal",
+                                              name));
+        }
+        return all;
+    }
+
+    void add_path(const std::string& path, std::uint64_t access, Position position) {
         if (access == 0)
             return;
         const auto [rule, added] = paths_.try_emplace(
-            path, PathRule{.path = path, .access = access, .position = item.position});
+            path, PathRule{.path = path, .access = access, .position = position});
         if (!added)
             rule->second.access |= access;
     }
@@ -287,6 +369,9 @@ class BodyReader {
     Policy& policy_;
     bool abi_invalid_ = false;
     std::optional<Position> net_group_; ///< of an abi.all that may mean less than it seems to
+    Variables variables_;
+    std::size_t expanded_paths_ = 0;
+    std::size_t expanded_bytes_ = 0;
     std::map<std::string, PathRule, std::less<>> paths_;
     std::map<std::uint16_t, PortRule> ports_;
 };

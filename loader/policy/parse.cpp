@@ -28,6 +28,19 @@ void check_name(std::string_view name, Reader& reader) {
                         max_policy_name_length));
 }
 
+std::string_view line_of(std::string_view text, std::uint32_t number) {
+    for (; number > 1; --number) {
+        const std::size_t end = text.find('\n');
+        if (end == std::string_view::npos)
+            return {};
+        text.remove_prefix(end + 1);
+    }
+    text = text.substr(0, text.find('\n'));
+    if (text.ends_with('\r'))
+        text.remove_suffix(1);
+    return text;
+}
+
 } // namespace
 
 std::string_view policy_name(std::string_view file) {
@@ -57,6 +70,9 @@ ParsedPolicy parse_policy(std::string_view text, std::string_view file, UserData
     const bool failed = reader.failed() || !syntax.empty();
     parsed.diagnostics = reader.take();
     parsed.diagnostics.insert(parsed.diagnostics.end(), syntax.begin(), syntax.end());
+    for (Diagnostic& diagnostic : parsed.diagnostics)
+        if (diagnostic.position.line != 0)
+            diagnostic.source = line_of(text, diagnostic.position.line);
     if (!failed)
         parsed.policy = std::move(policy);
     return parsed;

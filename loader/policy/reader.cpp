@@ -19,11 +19,14 @@ struct KnownKey {
 
 constexpr std::array known_keys{
     KnownKey{Place::root, "abi"},
+    KnownKey{Place::root, "variable"},
     KnownKey{Place::root, "ruleset"},
     KnownKey{Place::root, "path_beneath"},
     KnownKey{Place::root, "net_port"},
     KnownKey{Place::root, "match"},
     KnownKey{Place::root, "enforce"},
+    KnownKey{Place::variable, "name"},
+    KnownKey{Place::variable, "literal"},
     KnownKey{Place::ruleset, "handled_access_fs"},
     KnownKey{Place::ruleset, "handled_access_net"},
     KnownKey{Place::ruleset, "scoped"},
@@ -45,7 +48,6 @@ constexpr std::array known_keys{
 // Words with a meaning that this version does not have: taking them for a typing mistake would
 // mislead.
 constexpr std::array unsupported_keys{
-    KnownKey{Place::root, "variable"},
     KnownKey{Place::match, "cgroup"},
 };
 
@@ -53,6 +55,8 @@ std::string_view name_of(Place place) {
     switch (place) {
     case Place::root:
         return "at the top level, before the first table";
+    case Place::variable:
+        return "in [[variable]]";
     case Place::ruleset:
         return "in [[ruleset]]";
     case Place::path_beneath:

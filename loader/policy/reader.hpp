@@ -16,7 +16,7 @@
 namespace llexec {
 
 /// The tables of a policy file, for messages about keys in the wrong one.
-enum class Place { root, ruleset, path_beneath, net_port, match, enforce };
+enum class Place { root, variable, ruleset, path_beneath, net_port, match, enforce };
 
 /// Collects findings about one file. The getters report what has the wrong shape and return nothing
 /// for it, so that the caller goes on and all findings of a file come out together.

@@ -74,26 +74,6 @@ bool has_component(std::string_view path, std::string_view component) {
     return false;
 }
 
-bool has_variable(std::string_view text) {
-    for (std::size_t at = text.find('$'); at != std::string_view::npos && at + 1 < text.size();
-         at = text.find('$', at)) {
-        if (text[at + 1] == '{')
-            return true;
-        at += text[at + 1] == '$' ? 2U : 1U;
-    }
-    return false;
-}
-
-std::string unescape_template(std::string_view text) {
-    std::string result;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        result += text[at];
-        if (text[at] == '$' && at + 1 < text.size() && text[at + 1] == '$')
-            ++at;
-    }
-    return result;
-}
-
 std::string printable(std::string_view text) {
     std::string result;
     for (const char c : text) {

@@ -22,12 +22,6 @@ namespace llexec {
 /// True if one component of `path` is `component`.
 [[nodiscard]] bool has_component(std::string_view path, std::string_view component);
 
-/// True if a template string refers to a variable: has "${" that is not part of "$${".
-[[nodiscard]] bool has_variable(std::string_view text);
-
-/// A template string without variables as a literal: "$$" becomes "$".
-[[nodiscard]] std::string unescape_template(std::string_view text);
-
 /// `text` with control characters and invalid bytes made visible, for messages.
 [[nodiscard]] std::string printable(std::string_view text);
 

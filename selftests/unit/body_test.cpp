@@ -226,14 +226,109 @@ TEST_CASE("it is noted where abi.all leaves UDP unrestricted") {
     CHECK(findings(fmt::format(fmt::runtime(text), 11, ", \"bind_udp\"")).empty());
 }
 
-TEST_CASE("variables are refused rather than misread") {
-    CHECK(findings("[[variable]]\nname = \"x\"\n") ==
-          Findings{"1:3 error: 'variable' is not supported by this version"});
-    CHECK(
-        findings("[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/\", \"${x}/bin\", "
-                 "\"${\"]\n") ==
-        Findings{"3:16 error: variable in '${x}/bin': variables are not supported by this version",
-                 "3:28 error: variable in '${': variables are not supported by this version"});
+TEST_CASE("a parent is written once for each value of its variables") {
+    const Policy policy = parse_valid(R"(
+[[variable]]
+name = "home"
+literal = ["/home/ada", "/home/ben", "/home/ada"]
+[[path_beneath]]
+allowed_access = ["read_file"]
+parent = ["${home}/${kind}", "$${home}", "/usr"]
+[[variable]]
+name = "kind"
+literal = ["a", "b//"]
+)");
+    std::vector<std::string> paths;
+    for (const PathRule& rule : policy.paths)
+        paths.push_back(rule.path);
+    CHECK(paths == std::vector<std::string>{"${home}", "/home/ada/a", "/home/ada/b", "/home/ben/a",
+                                            "/home/ben/b", "/usr"});
+    CHECK(access_of(policy, "/home/ada/b") == 4);
+}
+
+TEST_CASE("a variable that is declared again has the values of all declarations") {
+    const Policy policy = parse_valid(R"(
+[[variable]]
+name = "x"
+[[variable]]
+name = "x"
+literal = ["/b"]
+[[variable]]
+name = "x"
+literal = ["/a", "/b"]
+[[path_beneath]]
+allowed_access = ["execute"]
+parent = ["${x}"]
+)");
+    CHECK(policy.paths.size() == 2);
+}
+
+TEST_CASE("a variable without values makes no path, and the rights stay handled") {
+    constexpr std::string_view text = R"(
+[[variable]]
+name = "none"
+[[variable]]
+name = "empty"
+literal = [""]
+[[path_beneath]]
+allowed_access = ["execute"]
+parent = ["${none}/x", "${empty}", "a${none}b${empty}"]
+)";
+    const ParsedPolicy parsed = parse(text);
+    REQUIRE(parsed.policy);
+    CHECK(parsed.policy->paths.empty());
+    CHECK(parsed.policy->handled.fs == 1);
+    CHECK(parsed.diagnostics.size() == 3);
+    CHECK(findings(text).front() ==
+          "9:11 warning: '${none}/x' names nothing: its variables are empty");
+}
+
+TEST_CASE("variables that are wrong are reported where they stand") {
+    CHECK(findings(R"(
+[[variable]]
+name = "1foo"
+[[variable]]
+literal = ["x"]
+[[variable]]
+name = "x"
+literal = []
+[[variable]]
+name = "x"
+literal = [7]
+[[path_beneath]]
+allowed_access = ["execute"]
+parent = ["/${", "${}", "${a-b}", "${hom}", "$${x", "$"]
+)") == Findings{
+           "3:8 error: '1foo' cannot name a variable: a name starts with an ASCII letter",
+           "4:1 error: 'name' is missing",
+           "8:11 error: 'literal' is empty",
+           "11:12 error: expected a string, found an integer",
+           "14:11 error: in '/${', at byte 1: '${' without a '}' after it",
+           "14:18 error: in '${}', at byte 0: '${}' is no variable: the name is empty",
+           "14:25 error: in '${a-b}', at byte 0: '${a-b}' is no variable: a name has only ASCII "
+           "letters, digits and underscores",
+           "14:35 error: variable 'hom' is not declared",
+           "14:45 warning: '$${x' is a relative path",
+           "14:53 warning: '$' is a relative path",
+       });
+}
+
+TEST_CASE("an expansion that is too large is refused before it is made") {
+    std::string values;
+    for (int i = 0; i < 100; ++i)
+        values += fmt::format("\"/{}\", ", i);
+    const auto with = [&](std::string_view parent) {
+        return fmt::format("[[variable]]\nname = \"x\"\nliteral = [{}]\n[[path_beneath]]\n"
+                           "allowed_access = [\"execute\"]\nparent = [\"{}\"]\n",
+                           values, parent);
+    };
+    CHECK(parse_valid(with("${x}${x}")).paths.size() == 10000);
+    CHECK(findings(with("${x}${x}${x}")) ==
+          Findings{"6:11 error: '${x}${x}${x}' stands for too many paths"});
+    std::string many;
+    for (int i = 0; i < 40; ++i)
+        many += "${x}";
+    CHECK(findings(with(many)).size() == 1);
 }
 
 TEST_CASE("an escaped dollar in a path is a dollar") {

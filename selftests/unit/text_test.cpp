@@ -33,28 +33,6 @@ TEST_CASE("paths are compared as Landlock Config compares them") {
     CHECK(normalize_path(normal) == normal);
 }
 
-TEST_CASE("a variable is told from an escaped dollar") {
-    CHECK(has_variable("${x}"));
-    CHECK(has_variable("/a/${"));
-    CHECK(has_variable("$$${x}"));
-    CHECK(has_variable("$x${y}"));
-    CHECK_FALSE(has_variable("$${x}"));
-    CHECK_FALSE(has_variable("$$$${x}"));
-    CHECK_FALSE(has_variable("$"));
-    CHECK_FALSE(has_variable("$x {"));
-    CHECK_FALSE(has_variable(""));
-}
-
-TEST_CASE("two dollars stand for one") {
-    CHECK(unescape_template("$$") == "$");
-    CHECK(unescape_template("$$foo") == "$foo");
-    CHECK(unescape_template("$${foo}") == "${foo}");
-    CHECK(unescape_template("$x") == "$x");
-    CHECK(unescape_template("a$") == "a$");
-    CHECK(unescape_template("$$$$") == "$$");
-    CHECK(unescape_template("$$$x") == "$$x");
-}
-
 TEST_CASE("the closest word is suggested, and nothing far away") {
     constexpr std::array<std::string_view, 3> words{"read_file", "read_dir", "execute"};
     CHECK(closest("read_fil", words) == "read_file");
