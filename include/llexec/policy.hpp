@@ -74,8 +74,8 @@ struct PortRule {
 };
 
 struct Policy {
-    std::string
-        name; ///< the file's name without ".toml": unique in a set; name order is layer order
+    std::string name; ///< the file's name without ".toml" or ".json": unique in a set; name order
+                      ///< is layer order
     std::string file; ///< as the caller named it
     std::optional<int> abi;
     std::vector<MatchBlock> match; ///< any of them selects; empty: selects nothing

@@ -19,7 +19,7 @@ namespace llexec {
 /// A larger policy file is refused unread.
 inline constexpr std::size_t max_policy_file_size = 1024UL * 1024;
 
-/// A longer policy name is refused: bytes of the file's name without ".toml".
+/// A longer policy name is refused: bytes of the file's name without ".toml" or ".json".
 inline constexpr std::size_t max_policy_name_length = 63;
 
 /// `policy` is there exactly if `diagnostics` has no error.
@@ -28,8 +28,8 @@ struct ParsedPolicy {
     std::vector<Diagnostic> diagnostics; ///< ordered by position
 };
 
-/// Reads one TOML document. `file` names it in findings and gives the policy its name; nothing is
-/// opened.
+/// Reads one document: JSON if the name of the file ends in ".json", and TOML if not. `file` names
+/// it in findings and gives the policy its name; nothing is opened.
 [[nodiscard]] ParsedPolicy parse_policy(std::string_view text, std::string_view file,
                                         UserDatabase& users);
 
@@ -41,10 +41,10 @@ struct PolicySet {
     [[nodiscard]] bool ok() const { return !has_errors(diagnostics); }
 };
 
-/// Reads files and directories. Of a directory: its entries named *.toml that are regular files
-/// (symbolic links followed) and not hidden, not recursively. An argument without any policy file,
-/// a file that cannot be read and two policies of one name are errors among the diagnostics; a set
-/// with an error must not be used.
+/// Reads files and directories. Of a directory: its entries named *.toml or *.json that are regular
+/// files (symbolic links followed) and not hidden, not recursively. An argument without any policy
+/// file, a file that cannot be read and two policies of one name are errors among the diagnostics;
+/// a set with an error must not be used.
 [[nodiscard]] PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users);
 
 /// What keeps a valid policy from being attached at exec (today: it has no [[match]] block). Empty:

@@ -30,12 +30,14 @@ constexpr std::size_t max_expanded_paths = 65536;
 constexpr std::size_t max_expanded_bytes = 16UL * 1024 * 1024;
 
 /// Where the rights of a class are written.
-std::string_view home_of(AccessClass access_class) {
+std::string home_of(AccessClass access_class, const Reader& reader) {
     switch (access_class) {
     case AccessClass::fs:
-        return "filesystem rights go into handled_access_fs and [[path_beneath]]";
+        return fmt::format("filesystem rights go into {} and {}", reader.key("handled_access_fs"),
+                           reader.table("path_beneath"));
     case AccessClass::net:
-        return "network rights go into handled_access_net and [[net_port]]";
+        return fmt::format("network rights go into {} and {}", reader.key("handled_access_net"),
+                           reader.table("net_port"));
     case AccessClass::scope:
         return "scopes go into scoped";
     }
@@ -77,17 +79,18 @@ class BodyReader {
             return;
         constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max();
         const Node& value = member->value;
-        constexpr std::string_view advice = "the Landlock ABI version the policy is written for, "
-                                            "such as abi = 6";
+        const std::string advice =
+            fmt::format("the Landlock ABI version the policy is written for, such as {}",
+                        reader_.entry("abi", "6"));
         abi_invalid_ = true;
         if (value.kind != Node::Kind::integer) {
             reader_.error(value.position,
-                          fmt::format("'abi' is {}, not an integer", describe(value.kind)),
-                          std::string(advice));
+                          fmt::format("'abi' is {}, not an integer", reader_.describe(value)),
+                          advice);
         } else if (value.integer < 1 || value.integer > max) {
             reader_.error(value.position,
                           fmt::format("'abi' is {}, and must be 1 to {}", value.integer, max),
-                          std::string(advice));
+                          advice);
         } else {
             abi_invalid_ = false;
             policy_.abi = static_cast<int>(value.integer);
@@ -111,8 +114,9 @@ class BodyReader {
         if (!policy_.abi) {
             reader_.error(
                 node.position, fmt::format("group '{}' needs 'abi'", *word),
-                "write abi = N, the Landlock ABI version the policy is written for, before "
-                "the first table");
+                fmt::format("write {} at the top level, the Landlock ABI version the policy is "
+                            "written for",
+                            reader_.entry("abi", "N")));
             return 0;
         }
         const std::uint64_t access = *expand_group(access_class, *word, *policy_.abi);
@@ -139,7 +143,7 @@ class BodyReader {
                               fmt::format("'{}' is a {} right, and this list takes {} rights",
                                           node.string, to_string(right.access_class),
                                           to_string(access_class)),
-                              std::string(home_of(right.access_class)));
+                              home_of(right.access_class, reader_));
                 return;
             }
         }
@@ -173,16 +177,17 @@ class BodyReader {
             policy_.handled.of(access_class) |= read_access(*member, access_class, scope_example);
         }
         if (!found)
-            reader_.error(
-                table.position, "empty ruleset",
-                "at least one of handled_access_fs, handled_access_net and scoped is needed");
+            reader_.error(table.position, "empty ruleset",
+                          fmt::format("at least one of {}, {} and scoped is needed",
+                                      reader_.key("handled_access_fs"),
+                                      reader_.key("handled_access_net")));
     }
 
     const Member* require(const Node& table, std::string_view key, std::string_view example) {
         const Member* member = table.find(key);
         if (member == nullptr)
-            reader_.error(table.position, fmt::format("'{}' is missing", key),
-                          fmt::format("such as {} = {}", key, example));
+            reader_.error(table.position, fmt::format("'{}' is missing", reader_.key(key)),
+                          fmt::format("such as {}", reader_.entry(key, example)));
         return member;
     }
 
@@ -210,7 +215,7 @@ class BodyReader {
         if (const std::string_view fault = name_fault(*text); !fault.empty()) {
             reader_.error(name->value.position,
                           fmt::format("'{}' cannot name a variable: {}", printable(*text), fault),
-                          "such as name = \"home\"");
+                          fmt::format("such as {}", reader_.entry("name", "\"home\"")));
             return;
         }
         // The same name again adds to it.
@@ -286,9 +291,8 @@ class BodyReader {
             const auto meant = closest(name, known);
             reader_.error(position, fmt::format("variable '{}' is not declared", name),
                           meant ? fmt::format("did you mean '{}'?", *meant)
-                                : fmt::format("declare it: [[variable]] with name = \"{}\" and its "
-                                              "values in literal",
-                                              name));
+                                : fmt::format("declare it in {}, with its values in literal",
+                                              reader_.table("variable")));
         }
         return all;
     }
@@ -319,7 +323,7 @@ class BodyReader {
         constexpr std::int64_t max = std::numeric_limits<std::uint16_t>::max();
         if (item.kind != Node::Kind::integer) {
             reader_.error(item.position,
-                          fmt::format("expected a port number, found {}", describe(item.kind)),
+                          fmt::format("expected a port number, found {}", reader_.describe(item)),
                           "such as 443");
             return;
         }
@@ -356,12 +360,14 @@ class BodyReader {
                              root_.find("path_beneath") != nullptr ||
                              root_.find("net_port") != nullptr || root_.find("variable") != nullptr;
         if (!content)
-            reader_.error(
-                {}, "empty configuration",
-                "at least one of [[ruleset]], [[path_beneath]] and [[net_port]] is needed");
+            reader_.error({}, "empty configuration",
+                          fmt::format("at least one of {}, {} and {} is needed",
+                                      reader_.table("ruleset"), reader_.table("path_beneath"),
+                                      reader_.table("net_port")));
         else if (policy_.handled.empty() && !reader_.failed())
-            reader_.error({}, "no access right is handled, so there is nothing to enforce",
-                          "list the rights to restrict in [[ruleset]]");
+            reader_.error(
+                {}, "no access right is handled, so there is nothing to enforce",
+                fmt::format("list the rights to restrict in {}", reader_.table("ruleset")));
     }
 
     const Node& root_;

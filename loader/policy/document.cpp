@@ -10,7 +10,21 @@ const Member* Node::find(std::string_view key) const {
     return found == members.end() ? nullptr : &*found;
 }
 
-std::string_view describe(Node::Kind kind) {
+std::string spell(Syntax syntax, std::string_view key) {
+    std::string result;
+    bool after_underscore = false;
+    for (const char c : key) {
+        if (syntax == Syntax::json && c == '_') {
+            after_underscore = true;
+            continue;
+        }
+        result += after_underscore && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        after_underscore = false;
+    }
+    return result;
+}
+
+std::string_view describe(Syntax syntax, Node::Kind kind) {
     switch (kind) {
     case Node::Kind::string:
         return "a string";
@@ -22,10 +36,12 @@ std::string_view describe(Node::Kind kind) {
         return "a floating-point number";
     case Node::Kind::date:
         return "a date or time";
+    case Node::Kind::null:
+        return "null";
     case Node::Kind::array:
         return "an array";
     case Node::Kind::table:
-        return "a table";
+        return syntax == Syntax::json ? "an object" : "a table";
     }
     return "a value";
 }

@@ -42,15 +42,17 @@ void read_choice(const Node& table, std::string_view key, Reader& reader,
     }
     if (member->value.kind != Node::Kind::string) {
         reader.error(member->value.position,
-                     fmt::format("'{}' is {}, not a string", key, describe(member->value.kind)),
+                     fmt::format("'{}' is {}, not a string", member->spelling,
+                                 reader.describe(member->value)),
                      fmt::format("one of {}", alternatives(words)));
         return;
     }
     const auto meant = closest(member->value.string, words);
-    reader.error(member->value.position,
-                 fmt::format("'{}' cannot be '{}'", key, printable(member->value.string)),
-                 meant ? fmt::format("did you mean '{}'?", *meant)
-                       : fmt::format("one of {}", alternatives(words)));
+    reader.error(
+        member->value.position,
+        fmt::format("'{}' cannot be '{}'", member->spelling, printable(member->value.string)),
+        meant ? fmt::format("did you mean '{}'?", *meant)
+              : fmt::format("one of {}", alternatives(words)));
 }
 
 void read_flag(const Node& table, std::string_view key, Reader& reader, bool& value) {
@@ -60,9 +62,11 @@ void read_flag(const Node& table, std::string_view key, Reader& reader, bool& va
     if (member->value.kind == Node::Kind::boolean)
         value = member->value.boolean;
     else
-        reader.error(member->value.position,
-                     fmt::format("'{}' is {}, not a boolean", key, describe(member->value.kind)),
-                     fmt::format("write {} = true or {} = false", key, key));
+        reader.error(
+            member->value.position,
+            fmt::format("'{}' is {}, not a boolean", member->spelling,
+                        reader.describe(member->value)),
+            fmt::format("write {} or {}", reader.entry(key, "true"), reader.entry(key, "false")));
 }
 
 } // namespace
@@ -73,8 +77,9 @@ void read_enforce(const Node& root, Reader& reader, Policy& policy) {
         return;
     if (member->value.kind != Node::Kind::table) {
         reader.error(member->position,
-                     fmt::format("'enforce' is {}, not a table", describe(member->value.kind)),
-                     "write [enforce], once");
+                     fmt::format("'enforce' is {}, not {}", reader.describe(member->value),
+                                 reader.describe(Node{})),
+                     "there is one, with the keys in it");
         return;
     }
     const Node& table = member->value;

@@ -31,7 +31,7 @@ class MatchReader {
         const Member* user = table.find("user");
         const Member* group = table.find("group");
         if (exe == nullptr && user == nullptr && group == nullptr)
-            reader_.error(table.position, "[[match]] selects nothing",
+            reader_.error(table.position, "this entry of 'match' selects nothing",
                           "at least one of exe, user and group is needed");
         if (exe != nullptr)
             for (const Node& item : reader_.array(*exe, R"(["/usr/sbin/nginx"])"))
@@ -88,7 +88,7 @@ class MatchReader {
         if (item.kind != Node::Kind::string) {
             reader_.error(item.position,
                           fmt::format("expected a {} name or number, found {}", name_of(kind),
-                                      describe(item.kind)),
+                                      reader_.describe(item)),
                           "such as \"www-data\" or 33");
             return std::nullopt;
         }
@@ -128,9 +128,10 @@ class MatchReader {
             return std::nullopt;
         }
         if (!*found) {
-            reader_.error(
-                item.position, fmt::format("there is no {} '{}'", name_of(kind), printable(name)),
-                fmt::format("create it first, or write its number: {} = [33]", name_of(kind)));
+            reader_.error(item.position,
+                          fmt::format("there is no {} '{}'", name_of(kind), printable(name)),
+                          fmt::format("create it first, or write its number: {}",
+                                      reader_.entry(name_of(kind), "[33]")));
             return std::nullopt;
         }
         return Principal{.id = **found, .spelling = name, .position = item.position};

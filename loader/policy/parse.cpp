@@ -11,6 +11,9 @@
 namespace llexec {
 namespace {
 
+constexpr std::string_view toml_suffix = ".toml";
+constexpr std::string_view json_suffix = ".json";
+
 bool valid_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("._@+-").find(c) != std::string_view::npos;
@@ -43,33 +46,40 @@ std::string_view line_of(std::string_view text, std::uint32_t number) {
 
 } // namespace
 
+bool is_policy_file(std::string_view name) {
+    return !name.starts_with('.') && (name.ends_with(toml_suffix) || name.ends_with(json_suffix));
+}
+
 std::string_view policy_name(std::string_view file) {
-    constexpr std::string_view suffix = ".toml";
     if (const auto slash = file.rfind('/'); slash != std::string_view::npos)
         file.remove_prefix(slash + 1);
-    if (file.ends_with(suffix))
-        file.remove_suffix(suffix.size());
+    for (const std::string_view suffix : {toml_suffix, json_suffix})
+        if (file.ends_with(suffix))
+            return file.substr(0, file.size() - suffix.size());
     return file;
 }
 
 ParsedPolicy parse_policy(std::string_view text, std::string_view file, UserDatabase& users) {
     ParsedPolicy parsed;
-    Reader reader{std::string(file)};
+    const Syntax syntax = file.ends_with(json_suffix) ? Syntax::json : Syntax::toml;
+    Reader reader(std::string(file), syntax);
     Policy policy;
     policy.file = file;
     policy.name = policy_name(file);
     check_name(policy.name, reader);
 
-    std::vector<Diagnostic> syntax;
-    if (const std::optional<Node> root = parse_toml(text, file, syntax)) {
+    std::vector<Diagnostic> unreadable;
+    if (const std::optional<Node> root = syntax == Syntax::json
+                                             ? parse_json(text, file, unreadable)
+                                             : parse_toml(text, file, unreadable)) {
         reader.check_keys(*root, Place::root);
         read_match(*root, reader, users, policy);
         read_enforce(*root, reader, policy);
         read_body(*root, reader, policy);
     }
-    const bool failed = reader.failed() || !syntax.empty();
+    const bool failed = reader.failed() || !unreadable.empty();
     parsed.diagnostics = reader.take();
-    parsed.diagnostics.insert(parsed.diagnostics.end(), syntax.begin(), syntax.end());
+    parsed.diagnostics.insert(parsed.diagnostics.end(), unreadable.begin(), unreadable.end());
     for (Diagnostic& diagnostic : parsed.diagnostics)
         if (diagnostic.position.line != 0)
             diagnostic.source = line_of(text, diagnostic.position.line);

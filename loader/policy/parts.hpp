@@ -21,6 +21,9 @@ void read_match(const Node& root, Reader& reader, UserDatabase& users, Policy& p
 /// The [enforce] table.
 void read_enforce(const Node& root, Reader& reader, Policy& policy);
 
+/// Whether a directory's entry of that name is a policy.
+[[nodiscard]] bool is_policy_file(std::string_view name);
+
 /// What a policy of that file is called.
 [[nodiscard]] std::string_view policy_name(std::string_view file);
 

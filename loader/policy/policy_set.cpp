@@ -87,7 +87,7 @@ class SetReader {
         // One thread has this stream, which is all that readdir() asks for.
         while (const dirent* entry = ::readdir(directory.get())) { // NOLINT(concurrency-mt-unsafe)
             const std::string_view name = entry->d_name;
-            if (name.ends_with(".toml") && !name.starts_with('.'))
+            if (is_policy_file(name))
                 names.emplace_back(name);
             errno = 0;
         }
@@ -102,7 +102,7 @@ class SetReader {
                      Origin::directory);
         if (set_.files == before)
             error(path, "no policy file in this directory",
-                  "a policy file is a regular file named *.toml, and not hidden");
+                  "a policy file is a regular file named *.toml or *.json, and not hidden");
     }
 
     void add_file(const std::string& path, Origin origin) {

@@ -51,24 +51,35 @@ constexpr std::array unsupported_keys{
     KnownKey{Place::match, "cgroup"},
 };
 
+/// The key whose tables the place is in; empty at the top level.
 std::string_view name_of(Place place) {
     switch (place) {
     case Place::root:
-        return "at the top level, before the first table";
+        return "";
     case Place::variable:
-        return "in [[variable]]";
+        return "variable";
     case Place::ruleset:
-        return "in [[ruleset]]";
+        return "ruleset";
     case Place::path_beneath:
-        return "in [[path_beneath]]";
+        return "path_beneath";
     case Place::net_port:
-        return "in [[net_port]]";
+        return "net_port";
     case Place::match:
-        return "in [[match]]";
+        return "match";
     case Place::enforce:
-        return "in [enforce]";
+        return "enforce";
     }
     return "";
+}
+
+std::string describe_place(Syntax syntax, Place place) {
+    if (syntax == Syntax::json)
+        return place == Place::root ? "at the top level"
+                                    : fmt::format("in \"{}\"", spell(syntax, name_of(place)));
+    if (place == Place::root)
+        return "at the top level, before the first table";
+    const std::string_view name = name_of(place);
+    return place == Place::enforce ? fmt::format("in [{}]", name) : fmt::format("in [[{}]]", name);
 }
 
 bool contains(std::span<const KnownKey> keys, Place place, std::string_view key) {
@@ -76,16 +87,18 @@ bool contains(std::span<const KnownKey> keys, Place place, std::string_view key)
         keys, [&](const KnownKey& known) { return known.place == place && known.key == key; });
 }
 
-std::string advice_for(Place place, std::string_view key) {
-    std::vector<std::string_view> here;
+std::string advice_for(Syntax syntax, Place place, const Member& member) {
+    std::vector<std::string> spellings;
     for (const KnownKey& known : known_keys)
         if (known.place == place)
-            here.push_back(known.key);
-    if (const auto meant = closest(key, here))
+            spellings.push_back(spell(syntax, known.key));
+    const std::vector<std::string_view> here(spellings.begin(), spellings.end());
+    if (const auto meant = closest(member.spelling, here))
         return fmt::format("did you mean '{}'?", *meant);
     for (const KnownKey& known : known_keys)
-        if (known.key == key)
-            return fmt::format("'{}' belongs {}", key, name_of(known.place));
+        if (known.key == member.key)
+            return fmt::format("'{}' belongs {}", member.spelling,
+                               describe_place(syntax, known.place));
     return fmt::format("known here: {}", alternatives(here));
 }
 
@@ -116,33 +129,36 @@ void Reader::check_keys(const Node& table, Place place) {
     for (const Member& member : table.members) {
         if (contains(known_keys, place, member.key))
             continue;
-        const std::string key = printable(member.key);
+        const std::string key = printable(member.spelling);
         if (contains(unsupported_keys, place, member.key))
             error(member.position, fmt::format("'{}' is not supported by this version", key));
         else
             error(member.position, fmt::format("unknown key '{}'", key),
-                  advice_for(place, member.key));
+                  advice_for(syntax_, place, member));
     }
 }
 
 std::vector<const Node*> Reader::tables(const Member& member) {
     std::vector<const Node*> result;
+    const std::string wanted = fmt::format("write {}", table(member.key));
     if (member.value.kind != Node::Kind::array) {
         error(member.position,
-              fmt::format("'{}' is {}, not an array of tables", member.key,
-                          describe(member.value.kind)),
-              fmt::format("write [[{}]]", member.key));
+              fmt::format("'{}' is {}, not an array of {}", member.spelling, describe(member.value),
+                          syntax_ == Syntax::json ? "objects" : "tables"),
+              wanted);
         return result;
     }
     if (member.value.items.empty())
-        error(member.value.position, fmt::format("'{}' is empty", member.key),
-              fmt::format("remove it, or add a [[{}]] table", member.key));
+        error(member.value.position, fmt::format("'{}' is empty", member.spelling),
+              syntax_ == Syntax::json
+                  ? "remove it, or add an object"
+                  : fmt::format("remove it, or add a {} table", table(member.key)));
     for (const Node& item : member.value.items) {
         if (item.kind == Node::Kind::table)
             result.push_back(&item);
         else
-            error(item.position, fmt::format("expected a table, found {}", describe(item.kind)),
-                  fmt::format("write [[{}]]", member.key));
+            error(item.position,
+                  fmt::format("expected {}, found {}", describe(Node{}), describe(item)), wanted);
     }
     return result;
 }
@@ -150,22 +166,40 @@ std::vector<const Node*> Reader::tables(const Member& member) {
 std::span<const Node> Reader::array(const Member& member, std::string_view example) {
     if (member.value.kind != Node::Kind::array) {
         error(member.value.position,
-              fmt::format("'{}' is {}, not an array", member.key, describe(member.value.kind)),
-              fmt::format("write it as an array: {} = {}", member.key, example));
+              fmt::format("'{}' is {}, not an array", member.spelling, describe(member.value)),
+              fmt::format("write it as an array: {}", entry(member.key, example)));
         return {};
     }
     if (member.value.items.empty())
-        error(member.value.position, fmt::format("'{}' is empty", member.key),
-              fmt::format("at least one element is needed: {} = {}", member.key, example));
+        error(member.value.position, fmt::format("'{}' is empty", member.spelling),
+              fmt::format("at least one element is needed: {}", entry(member.key, example)));
     return member.value.items;
 }
 
 const std::string* Reader::string(const Node& node, std::string_view example) {
     if (node.kind == Node::Kind::string)
         return &node.string;
-    error(node.position, fmt::format("expected a string, found {}", describe(node.kind)),
+    error(node.position, fmt::format("expected a string, found {}", describe(node)),
           fmt::format("such as {}", example));
     return nullptr;
+}
+
+std::string_view Reader::describe(const Node& node) const {
+    return llexec::describe(syntax_, node.kind);
+}
+
+std::string Reader::key(std::string_view name) const {
+    return spell(syntax_, name);
+}
+
+std::string Reader::entry(std::string_view name, std::string_view value) const {
+    return syntax_ == Syntax::json ? fmt::format("\"{}\": {}", key(name), value)
+                                   : fmt::format("{} = {}", name, value);
+}
+
+std::string Reader::table(std::string_view name) const {
+    return syntax_ == Syntax::json ? fmt::format("\"{}\": [{{...}}]", key(name))
+                                   : fmt::format("[[{}]]", name);
 }
 
 std::vector<Diagnostic> Reader::take() {

@@ -22,7 +22,7 @@ enum class Place { root, variable, ruleset, path_beneath, net_port, match, enfor
 /// for it, so that the caller goes on and all findings of a file come out together.
 class Reader {
   public:
-    explicit Reader(std::string file) : file_(std::move(file)) {}
+    Reader(std::string file, Syntax syntax) : file_(std::move(file)), syntax_(syntax) {}
 
     void error(Position position, std::string message, std::string advice = {});
     void warning(Position position, std::string message, std::string advice = {});
@@ -42,6 +42,14 @@ class Reader {
     /// The text of a string node, or nullptr with a finding.
     const std::string* string(const Node& node, std::string_view example);
 
+    // Words for messages, in the document's own syntax.
+    [[nodiscard]] std::string_view describe(const Node& node) const;
+    [[nodiscard]] std::string key(std::string_view name) const; ///< path_beneath, pathBeneath
+    [[nodiscard]] std::string entry(std::string_view name,
+                                    std::string_view value) const; ///< abi = 6, "abi": 6
+    [[nodiscard]] std::string
+    table(std::string_view name) const; ///< [[ruleset]], "ruleset": [{...}]
+
     /// All findings so far, ordered by position; the reader is empty afterwards.
     [[nodiscard]] std::vector<Diagnostic> take();
     /// True if there was an error, taken or not.
@@ -51,6 +59,7 @@ class Reader {
     void report(Severity severity, Position position, std::string message, std::string advice);
 
     std::string file_;
+    Syntax syntax_;
     std::multimap<Position, Diagnostic>
         diagnostics_; ///< those of one place stay in the order of their reports
     bool failed_ = false;

@@ -129,6 +129,7 @@ Node convert(const toml::node& source);
 void convert_table(const toml::table& table, Node& node) {
     for (const auto& [key, value] : table)
         node.members.push_back(Member{.key = std::string(key.str()),
+                                      .spelling = std::string(key.str()),
                                       .position = position_of(key.source()),
                                       .value = convert(value)});
 }

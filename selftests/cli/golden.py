@@ -21,6 +21,8 @@ CASES = {
     "check-valid-json": ["--json", "check", "valid.toml"],
     "check-errors": ["check", "errors.toml"],
     "check-errors-json": ["check", "--json", "errors.toml"],
+    "check-json": ["check", "valid.json"],
+    "check-json-errors": ["check", "errors.json"],
     "check-syntax": ["check", "syntax.toml"],
     "check-unmatched": ["check", "unmatched.toml"],
     "check-directory": ["check", "set"],

@@ -106,13 +106,13 @@ int FakeLandlock::set_no_new_privs() {
     return no_new_privs_answer;
 }
 
-ParsedPolicy parse(std::string_view text) {
+ParsedPolicy parse(std::string_view text, std::string_view file) {
     FakeUsers users;
-    return parse_policy(text, "test.toml", users);
+    return parse_policy(text, file, users);
 }
 
-Policy parse_valid(std::string_view text) {
-    ParsedPolicy parsed = parse(text);
+Policy parse_valid(std::string_view text, std::string_view file) {
+    ParsedPolicy parsed = parse(text, file);
     INFO(text);
     for (const Diagnostic& diagnostic : parsed.diagnostics)
         UNSCOPED_INFO(diagnostic.message);
@@ -120,9 +120,9 @@ Policy parse_valid(std::string_view text) {
     return std::move(*parsed.policy);
 }
 
-std::vector<std::string> findings(std::string_view text) {
+std::vector<std::string> findings(std::string_view text, std::string_view file) {
     std::vector<std::string> result;
-    const ParsedPolicy parsed = parse(text);
+    const ParsedPolicy parsed = parse(text, file);
     for (const Diagnostic& d : parsed.diagnostics)
         result.push_back(fmt::format("{}:{} {}: {}", d.position.line, d.position.column,
                                      to_string(d.severity), d.message));

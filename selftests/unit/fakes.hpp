@@ -60,14 +60,15 @@ class FakeLandlock final : public LandlockSyscalls {
     std::map<int, std::string> opened_;
 };
 
-/// Parses with FakeUsers, as the file "test.toml".
-[[nodiscard]] ParsedPolicy parse(std::string_view text);
+/// Parses with FakeUsers.
+[[nodiscard]] ParsedPolicy parse(std::string_view text, std::string_view file = "test.toml");
 
 /// The policy of a text that must be valid.
-[[nodiscard]] Policy parse_valid(std::string_view text);
+[[nodiscard]] Policy parse_valid(std::string_view text, std::string_view file = "test.toml");
 
 /// The findings of a text as "line:column severity: message", in order.
-[[nodiscard]] std::vector<std::string> findings(std::string_view text);
+[[nodiscard]] std::vector<std::string> findings(std::string_view text,
+                                                std::string_view file = "test.toml");
 
 /// How many file descriptors this process has open.
 [[nodiscard]] std::size_t open_descriptors();

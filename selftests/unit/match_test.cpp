@@ -49,7 +49,7 @@ TEST_CASE("the same program, user or group twice counts once") {
 }
 
 TEST_CASE("a match block without a selector is refused") {
-    CHECK(findings(with_match("")) == Findings{"1:1 error: [[match]] selects nothing"});
+    CHECK(findings(with_match("")) == Findings{"1:1 error: this entry of 'match' selects nothing"});
 }
 
 TEST_CASE("a program is an absolute path that a file can have") {

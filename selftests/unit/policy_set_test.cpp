@@ -60,7 +60,7 @@ using Names = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a directory stands for its regular, visible files named *.toml, in name order") {
+TEST_CASE("a directory stands for its regular, visible policy files, in name order") {
     const Scratch scratch;
     scratch.write("b.toml", valid);
     scratch.write("a.toml", valid);
@@ -68,15 +68,17 @@ TEST_CASE("a directory stands for its regular, visible files named *.toml, in na
     scratch.write(".hidden.toml", "broken");
     scratch.write("c.toml.bak", "broken");
     scratch.write("c.TOML", "broken");
-    scratch.write("c.json", "broken");
+    scratch.write("c.jsonc", "broken");
+    scratch.write("J.json",
+                  R"({"pathBeneath": [{"allowedAccess": ["execute"], "parent": ["/"]}]})");
     scratch.write("sub/d.toml", "broken");
     std::filesystem::create_symlink("sub/../a.toml", scratch.path("link.toml"));
     const PolicySet set = load({scratch.path()});
     CHECK(set.ok());
     CHECK(set.diagnostics.empty());
-    CHECK(set.files == 4);
-    CHECK(names(set) == Names{"10-z", "a", "b", "link"});
-    CHECK(set.policies[1].file == scratch.path("a.toml"));
+    CHECK(set.files == 5);
+    CHECK(names(set) == Names{"10-z", "J", "a", "b", "link"});
+    CHECK(set.policies[2].file == scratch.path("a.toml"));
 }
 
 TEST_CASE("what is named *.toml in a directory and is not a file is ignored, and said so") {
