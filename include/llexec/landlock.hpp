@@ -89,6 +89,10 @@ struct BuiltRuleset {
 [[nodiscard]] Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
                                                  LandlockSyscalls& syscalls = system_landlock());
 
+/// build_ruleset() for a kernel of that ABI version (1 or more), whatever kernel is running: paths
+/// are opened as they are here, and no ruleset is made. `fd` is a placeholder.
+[[nodiscard]] Result<BuiltRuleset> dry_run(const Policy& policy, int abi);
+
 /// The flags of landlock_restrict_self(2) (LANDLOCK_RESTRICT_SELF_*: the LOG flags, ABI 7, and
 /// NO_NEW_PRIVS, ABI 11) that an [enforce] table asks for, whatever the running kernel knows.
 [[nodiscard]] std::uint32_t restrict_flags(const Enforce& enforce);

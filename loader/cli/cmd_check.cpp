@@ -2,6 +2,7 @@
 //
 // llexec check: everything that is wrong with policy files, without using them.
 #include "commands.hpp"
+#include "llexec/landlock.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 
@@ -9,6 +10,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <iterator>
+#include <limits>
 #include <memory>
 
 namespace llexec::cli {
@@ -42,7 +47,69 @@ std::string counted(std::size_t number, std::string_view noun) {
     return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-void print_report_json(const PolicySet& set, const Counts& counts) {
+/// What a kernel of some ABI enforces of one policy.
+struct Enforced {
+    std::string policy;
+    AccessMasks asked;
+    AccessMasks handled;
+};
+
+constexpr std::array classes{AccessClass::fs, AccessClass::net, AccessClass::scope};
+
+/// Adds what such a kernel does not enforce to the findings, and leaves policies out that it cannot
+/// take.
+std::vector<Enforced> check_abi(PolicySet& set, int abi) {
+    std::vector<Enforced> result;
+    std::erase_if(set.policies, [&](const Policy& policy) {
+        auto built = dry_run(policy, abi);
+        std::vector<Diagnostic>& notes = built ? built->notes : built.error().diagnostics;
+        std::ranges::move(notes, std::back_inserter(set.diagnostics));
+        if (!built)
+            set.diagnostics.push_back({.severity = Severity::error,
+                                       .file = policy.file,
+                                       .position = {},
+                                       .message = built.error().message(),
+                                       .advice = built.error().hint});
+        result.push_back({.policy = policy.name,
+                          .asked = policy.handled,
+                          .handled = built ? built->handled : AccessMasks{}});
+        return !built;
+    });
+    return result;
+}
+
+std::string summary_of(const Enforced& enforced, int abi) {
+    const auto part = [&](AccessClass access_class) {
+        return fmt::format("{} of {} {} rights", std::popcount(enforced.handled.of(access_class)),
+                           std::popcount(enforced.asked.of(access_class)), to_string(access_class));
+    };
+    return fmt::format("{} on Landlock ABI {}: enforces {}, {}, {}", enforced.policy, abi,
+                       part(AccessClass::fs), part(AccessClass::net), part(AccessClass::scope));
+}
+
+Json names_of(const AccessMasks& masks) {
+    Json json = Json::object();
+    for (const AccessClass access_class : classes) {
+        Json names = Json::array();
+        for (const AccessRight& right : access_rights())
+            if (right.access_class == access_class && (masks.of(access_class) & right.bit) != 0)
+                names.push_back(right.name);
+        json[to_string(access_class)] = std::move(names);
+    }
+    return json;
+}
+
+Json enforced_json(const Enforced& enforced) {
+    AccessMasks lost = enforced.asked;
+    for (const AccessClass access_class : classes)
+        lost.of(access_class) &= ~enforced.handled.of(access_class);
+    return {{"policy", enforced.policy},
+            {"enforced", names_of(enforced.handled)},
+            {"lost", names_of(lost)}};
+}
+
+void print_report_json(const PolicySet& set, const Counts& counts,
+                       const std::vector<Enforced>& enforced) {
     Json policies = Json::array();
     for (const Policy& policy : set.policies) {
         Json json{{"name", policy.name}, {"file", policy.file}};
@@ -50,32 +117,45 @@ void print_report_json(const PolicySet& set, const Counts& counts) {
         json["attachable"] = check_attachable(policy).empty();
         policies.push_back(std::move(json));
     }
-    print_json(stdout, Json{{"policies", std::move(policies)},
-                            {"diagnostics", to_json(set.diagnostics)},
-                            {"summary",
-                             {{"files", set.files},
-                              {"policies", set.policies.size()},
-                              {"errors", counts.errors},
-                              {"warnings", counts.warnings}}}});
+    Json report{{"policies", std::move(policies)},
+                {"diagnostics", to_json(set.diagnostics)},
+                {"summary",
+                 {{"files", set.files},
+                  {"policies", set.policies.size()},
+                  {"errors", counts.errors},
+                  {"warnings", counts.warnings}}}};
+    for (const Enforced& one : enforced)
+        report["on_abi"].push_back(enforced_json(one));
+    print_json(stdout, report);
 }
 
-void check(const std::vector<std::string>& paths, bool strict, Context& context) {
+struct CheckOptions {
+    std::vector<std::string> paths;
+    bool strict = false;
+    int abi = 0; ///< 0: not asked for
+};
+
+void check(const CheckOptions& options, Context& context) {
     SystemUserDatabase users;
-    PolicySet set = load_policies(paths, users);
+    PolicySet set = load_policies(options.paths, users);
     // A policy that selects nothing is fine for `run`.
     for (const Policy& policy : set.policies)
         for (Diagnostic& diagnostic : check_attachable(policy)) {
             diagnostic.severity = Severity::note;
             set.diagnostics.push_back(std::move(diagnostic));
         }
-    if (strict)
+    const std::vector<Enforced> enforced =
+        options.abi == 0 ? std::vector<Enforced>{} : check_abi(set, options.abi);
+    if (options.strict)
         make_strict(set);
     const Counts counts = count(set.diagnostics);
     if (context.json) {
-        print_report_json(set, counts);
+        print_report_json(set, counts, enforced);
     } else {
         for (const Diagnostic& diagnostic : set.diagnostics)
             print_text(stderr, diagnostic);
+        for (const Enforced& one : enforced)
+            print_line(stdout, summary_of(one, options.abi));
         print_line(stdout, fmt::format("{} checked: {} valid, {}, {}", counted(set.files, "file"),
                                        set.policies.size(), counted(counts.errors, "error"),
                                        counted(counts.warnings, "warning")));
@@ -88,17 +168,21 @@ void check(const std::vector<std::string>& paths, bool strict, Context& context)
 void add_check(CLI::App& app, Context& context) {
     CLI::App* command =
         app.add_subcommand("check", "Report everything that is wrong with policies");
-    const auto paths = std::make_shared<std::vector<std::string>>();
-    command->add_option("path", *paths, "Policy files, or directories of them")
+    const auto options = std::make_shared<CheckOptions>();
+    command->add_option("path", options->paths, "Policy files, or directories of them")
         ->type_name("FILE|DIR");
-    const auto strict = std::make_shared<bool>(false);
-    command->add_flag("--strict", *strict, "Treat warnings as errors");
-    command->callback([paths, strict, &context] {
-        paths->insert(paths->end(), context.rest.begin(), context.rest.end());
-        if (paths->empty())
+    command->add_flag("--strict", options->strict, "Treat warnings as errors");
+    command
+        ->add_option("--abi", options->abi,
+                     "Report what a kernel with this Landlock ABI version does not enforce")
+        ->type_name("N")
+        ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+    command->callback([options, &context] {
+        options->paths.insert(options->paths.end(), context.rest.begin(), context.rest.end());
+        if (options->paths.empty())
             fail_usage(context, "check: at least one FILE or DIR is needed");
         else
-            check(*paths, *strict, context);
+            check(*options, context);
     });
 }
 

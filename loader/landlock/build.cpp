@@ -25,14 +25,14 @@ class Builder {
             return refuse(
                 ErrorKind::unsupported,
                 fmt::format(
-                    "policy '{}' has compat = \"strict\", and this kernel (Landlock ABI {}) "
-                    "lacks some of what it asks for",
+                    "policy '{}' has compat = \"strict\", and a kernel of Landlock ABI {} lacks "
+                    "some of what it asks for",
                     policy_.name, support_.abi),
                 "use a newer kernel, or compat = \"best-effort\"");
         if (built_.handled.empty())
             return refuse(
                 ErrorKind::unsupported,
-                fmt::format("this kernel (Landlock ABI {}) can enforce nothing of policy '{}'",
+                fmt::format("a kernel of Landlock ABI {} can enforce nothing of policy '{}'",
                             support_.abi, policy_.name));
 
         const int fd = syscalls_.create_ruleset({.handled_access_fs = built_.handled.fs,
@@ -91,7 +91,7 @@ class Builder {
         if (policy_.enforce.log_position.line != 0 && policy_.enforce.log != LogMode::none &&
             support_.abi < uapi::log_flags_abi)
             lose(policy_.enforce.log_position,
-                 fmt::format("this kernel (Landlock ABI {}) does not log denials: ABI {} (Linux "
+                 fmt::format("a kernel of Landlock ABI {} does not log denials: ABI {} (Linux "
                              "{}) is needed",
                              support_.abi, uapi::log_flags_abi, linux_of_abi(uapi::log_flags_abi)));
     }
@@ -100,11 +100,10 @@ class Builder {
         // Before ABI 2 a link or rename across directories is refused to every confined program.
         const std::string_view effect =
             right.name == "refer" ? "stays denied everywhere" : "stays unrestricted";
-        lose({},
-             fmt::format(
-                 "{} right '{}' {}: it needs Landlock ABI {} (Linux {}), this kernel has ABI {}",
-                 to_string(right.access_class), right.name, effect, right.first_abi,
-                 linux_of_abi(right.first_abi), support_.abi));
+        lose({}, fmt::format(
+                     "{} right '{}' {}: it needs Landlock ABI {} (Linux {}), the kernel has ABI {}",
+                     to_string(right.access_class), right.name, effect, right.first_abi,
+                     linux_of_abi(right.first_abi), support_.abi));
     }
 
     void lose(Position position, std::string message) {

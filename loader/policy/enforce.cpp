@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policy/choices.hpp"
 #include "policy/parts.hpp"
 #include "policy/text.hpp"
 
 #include <fmt/format.h>
 
-#include <array>
 #include <span>
 #include <utility>
 
 namespace llexec {
 namespace {
-
-template<class Value>
-using Choice = std::pair<std::string_view, Value>;
-
-constexpr std::array modes{Choice<Mode>{"enforce", Mode::enforce},
-                           Choice<Mode>{"observe", Mode::observe}};
-constexpr std::array error_actions{Choice<OnError>{"deny", OnError::deny},
-                                   Choice<OnError>{"allow", OnError::allow}};
-constexpr std::array compat_levels{Choice<Compat>{"best-effort", Compat::best_effort},
-                                   Choice<Compat>{"strict", Compat::strict}};
-constexpr std::array missing_paths{Choice<MissingPaths>{"warn", MissingPaths::warn},
-                                   Choice<MissingPaths>{"error", MissingPaths::error}};
-constexpr std::array log_modes{Choice<LogMode>{"new-exec", LogMode::new_exec},
-                               Choice<LogMode>{"none", LogMode::none},
-                               Choice<LogMode>{"subdomains-off", LogMode::subdomains_off}};
 
 template<class Value>
 void read_choice(const Node& table, std::string_view key, Reader& reader,

@@ -246,3 +246,23 @@ TEST_CASE("a policy file's masks reach the kernel") {
     CHECK(kernel.path_rules.at("/usr") == 0x200d);
     CHECK(kernel.port_rules.at(443) == 2);
 }
+
+TEST_CASE("a dry run tells what another kernel would enforce, and makes nothing") {
+    Policy policy;
+    policy.handled = rights_of_abi(11);
+    policy.paths = {{.path = "/", .access = 1, .position = {}},
+                    {.path = "/nonexistent", .access = 1, .position = {.line = 7, .column = 3}}};
+    const std::size_t before = open_descriptors();
+    {
+        const auto built = dry_run(policy, 4);
+        REQUIRE(built.has_value());
+        CHECK(built->handled == rights_of_abi(4));
+        CHECK(built->rules_added == 1);
+        CHECK(built->rules_skipped == 1);
+        CHECK(built->notes.back().position.line == 7);
+    }
+    CHECK(open_descriptors() == before);
+    policy.enforce.compat = Compat::strict;
+    CHECK_FALSE(dry_run(policy, 4).has_value());
+    CHECK(dry_run(policy, 11).has_value());
+}

@@ -32,7 +32,7 @@ FileSystem ext4();
 
 /// The programs that this one was built with.
 fs::path cli();
-fs::path launcher(); ///< vm_probe, where no policy is about it
+fs::path launcher(); ///< a copy of vm_probe that no policy is about
 
 /// Names and texts of policies.
 using PolicySet = std::map<std::string, std::string>;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// llexec dump: what policy files mean, resolved.
+#include "commands.hpp"
+#include "llexec/policy_dump.hpp"
+#include "llexec/policy_file.hpp"
+#include "output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace llexec::cli {
+namespace {
+
+struct DumpOptions {
+    std::vector<std::string> paths;
+    std::string format = "text";
+};
+
+constexpr std::array formats{
+    std::pair{"text", DumpFormat::text}, std::pair{"toml", DumpFormat::toml},
+    std::pair{"json", DumpFormat::json}, std::pair{"landlock-config", DumpFormat::landlock_config}};
+
+/// The format of that name, which is one of them.
+DumpFormat format_of(const std::string& name) {
+    for (const auto& [known, format] : formats)
+        if (name == known)
+            return format;
+    return DumpFormat::text;
+}
+
+void print_set(const PolicySet& set) {
+    Json policies = Json::array();
+    for (const Policy& policy : set.policies) {
+        Json masks{{"filesystem", policy.handled.fs},
+                   {"network", policy.handled.net},
+                   {"scope", policy.handled.scoped}};
+        Json document = Json::parse(*dump_policy(policy, DumpFormat::json));
+        policies.push_back({{"name", policy.name},
+                            {"file", policy.file},
+                            {"handled", std::move(masks)},
+                            {"policy", std::move(document)}});
+    }
+    print_json(stdout, Json{{"policies", std::move(policies)}});
+}
+
+void dump(const DumpOptions& options, Context& context) {
+    SystemUserDatabase users;
+    PolicySet set = load_policies(options.paths, users);
+    if (!set.ok()) {
+        fail(context, Error{.kind = ErrorKind::policy,
+                            .code = 0,
+                            .what = "these policies are not valid",
+                            .hint = {},
+                            .diagnostics = std::move(set.diagnostics)});
+        return;
+    }
+    if (context.json) {
+        print_set(set);
+        return;
+    }
+    const DumpFormat format = format_of(options.format);
+    if (format != DumpFormat::text && set.policies.size() != 1) {
+        fail_usage(context, fmt::format("dump: {} policies, and this format is for one",
+                                        set.policies.size()));
+        return;
+    }
+    for (const Policy& policy : set.policies) {
+        const auto text = dump_policy(policy, format);
+        if (!text) {
+            fail(context, text.error());
+            return;
+        }
+        std::fwrite(text->data(), 1, text->size(), stdout);
+    }
+}
+
+} // namespace
+
+void add_dump(CLI::App& app, Context& context) {
+    CLI::App* command = app.add_subcommand("dump", "Show what policies mean, resolved");
+    const auto options = std::make_shared<DumpOptions>();
+    std::vector<std::string> names;
+    for (const auto& [name, format] : formats)
+        names.emplace_back(name);
+    command->add_option("path", options->paths, "Policy files, or directories of them")
+        ->type_name("FILE|DIR");
+    command
+        ->add_option("--format", options->format,
+                     "text (default); of one policy: toml, json or landlock-config (TOML)")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember(names));
+    command->callback([options, &context] {
+        options->paths.insert(options->paths.end(), context.rest.begin(), context.rest.end());
+        if (options->paths.empty())
+            fail_usage(context, "dump: at least one FILE or DIR is needed");
+        else
+            dump(*options, context);
+    });
+}
+
+} // namespace llexec::cli

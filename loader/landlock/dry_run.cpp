@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/landlock.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace llexec {
+namespace {
+
+class DryRunLandlock final : public LandlockSyscalls {
+  public:
+    explicit DryRunLandlock(int abi) : abi_(abi) {}
+
+    int abi_version() override { return abi_; }
+    int errata() override { return 0; }
+    int create_ruleset(const RulesetAttr& /*attr*/) override {
+        const int fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    int add_path_rule(int /*ruleset*/, std::uint64_t /*access*/, int /*parent*/) override {
+        return 0;
+    }
+    int add_port_rule(int /*ruleset*/, std::uint64_t /*access*/, std::uint64_t /*port*/) override {
+        return 0;
+    }
+    int restrict_self(int /*ruleset*/, std::uint32_t /*flags*/) override { return -EPERM; }
+    int open_path(const char* path) override { return system_landlock().open_path(path); }
+    int is_directory(int fd) override { return system_landlock().is_directory(fd); }
+    int set_no_new_privs() override { return -EPERM; }
+
+  private:
+    int abi_;
+};
+
+} // namespace
+
+Result<BuiltRuleset> dry_run(const Policy& policy, int abi) {
+    DryRunLandlock kernel(abi);
+    const KernelSupport support{.abi = abi, .errata = 0, .rights = rights_of_abi(abi)};
+    return build_ruleset(policy, support, kernel);
+}
+
+} // namespace llexec
