@@ -164,8 +164,9 @@ port = [{granted}]
     def test_a_scoped_program_cannot_signal_outside(self):
         self.needs(6)
         policy = self.policy('[[ruleset]]\nscoped = ["signal"]\n')
-        with subprocess.Popen([*self.prefix, "sleep", "60"]) as outside:
+        with subprocess.Popen([*self.prefix, "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as outside:
             try:
+                outside.stdout.readline()  # it is that user's from now on
                 self.assert_confined(policy, "signal", outside.pid)
             finally:
                 outside.kill()
