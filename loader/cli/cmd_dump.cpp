@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -84,9 +85,8 @@ void dump(const DumpOptions& options, Context& context) {
 void add_dump(CLI::App& app, Context& context) {
     CLI::App* command = app.add_subcommand("dump", "Show what policies mean, resolved");
     const auto options = std::make_shared<DumpOptions>();
-    std::vector<std::string> names;
-    for (const auto& [name, format] : formats)
-        names.emplace_back(name);
+    std::vector<std::string> names(formats.size());
+    std::ranges::transform(formats, names.begin(), [](const auto& each) { return each.first; });
     command->add_option("path", options->paths, "Policy files, or directories of them")
         ->type_name("FILE|DIR");
     command

@@ -26,8 +26,8 @@ struct Node {
     std::string string{};
     std::int64_t integer = 0;
     bool boolean = false;
-    std::vector<Node> items{};     ///< of an array
-    std::vector<Member> members{}; ///< of a table; each key once
+    std::vector<Node> items{};   ///< of an array
+    std::vector<Member> members; ///< of a table; each key once
 
     /// The member of that key, or nullptr.
     [[nodiscard]] const Member* find(std::string_view key) const;

@@ -86,34 +86,45 @@ class Cursor {
     Position here_{.line = 1, .column = 1};
 };
 
+Node made(Node::Kind kind, Position position = {}) {
+    Node node;
+    node.kind = kind;
+    node.position = position;
+    return node;
+}
+
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
   public:
     Builder(std::string_view text, std::string_view file, std::vector<Diagnostic>& diagnostics)
         : cursor_(text), file_(file), diagnostics_(diagnostics) {}
 
-    bool null() override { return scalar({.kind = Node::Kind::null}, 4); }
+    bool null() override { return scalar(made(Node::Kind::null), 4); }
     bool boolean(bool value) override {
-        return scalar({.kind = Node::Kind::boolean, .boolean = value}, value ? 4 : 5);
+        Node node = made(Node::Kind::boolean);
+        node.boolean = value;
+        return scalar(std::move(node), value ? 4 : 5);
     }
     bool number_integer(number_integer_t value) override {
-        const Position position = cursor_.next();
+        Node node = made(Node::Kind::integer, cursor_.next());
+        node.integer = value;
         cursor_.skip_number();
-        return add({.kind = Node::Kind::integer, .position = position, .integer = value});
+        return add(std::move(node));
     }
     bool number_unsigned(number_unsigned_t value) override {
         if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max()))
             return refuse(cursor_.next(), fmt::format("the number {} is too large", value));
         return number_integer(static_cast<number_integer_t>(value));
     }
-    bool number_float(number_float_t, const string_t&) override {
-        const Position position = cursor_.next();
+    bool number_float(number_float_t /*value*/, const string_t& /*text*/) override {
+        Node node = made(Node::Kind::floating, cursor_.next());
         cursor_.skip_number();
-        return add({.kind = Node::Kind::floating, .position = position});
+        return add(std::move(node));
     }
     bool string(string_t& value) override {
-        const Position position = cursor_.next();
+        Node node = made(Node::Kind::string, cursor_.next());
+        node.string = std::move(value);
         cursor_.skip_string();
-        return add({.kind = Node::Kind::string, .position = position, .string = std::move(value)});
+        return add(std::move(node));
     }
     bool binary(binary_t&) override { return false; } // not in text
 
@@ -172,7 +183,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
         cursor_.skip(1);
         if (open_.size() == max_depth)
             return refuse(position, "nested too deeply");
-        open_.push_back({.node = {.kind = kind, .position = position}});
+        open_.push_back({.node = made(kind, position)});
         return true;
     }
 
