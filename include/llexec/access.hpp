@@ -4,14 +4,19 @@
 // follow. A right that a new kernel adds is one line in loader/landlock/access.cpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace llexec {
 
 enum class AccessClass { fs, net, scope };
+
+inline constexpr std::array access_classes{AccessClass::fs, AccessClass::net, AccessClass::scope};
 
 /// "filesystem", "network" or "scope".
 [[nodiscard]] std::string_view to_string(AccessClass access_class);
@@ -48,6 +53,14 @@ struct AccessMasks {
 /// What a kernel with Landlock ABI `abi` can handle. 0 and below: nothing. Rights that this version
 /// does not know are never in it.
 [[nodiscard]] AccessMasks rights_of_abi(int abi);
+
+/// The newest Landlock ABI version that has a right that this version knows.
+[[nodiscard]] int newest_known_abi();
+
+/// The names of the rights of a mask, in bit order; a right without a name is a number, such as
+/// "0x20000".
+[[nodiscard]] std::vector<std::string> names_of_rights(AccessClass access_class,
+                                                       std::uint64_t mask);
 
 /// Those filesystem rights that the kernel accepts in a rule for what is not a directory.
 [[nodiscard]] std::uint64_t file_rights();

@@ -35,6 +35,8 @@ struct Diagnostic {
     Position position;
     std::string message;  ///< what was found
     std::string advice;   ///< what would be right; may be empty
+    std::string lint{};   ///< the name of the lint that found it, see llexec/lint.hpp; empty for
+                          ///< what is wrong in itself
     std::string source{}; ///< the line of the file that `position` is in, where it is at hand: raw
                           ///< bytes without the line's end; may be empty
 

@@ -23,6 +23,9 @@ class LandlockSyscalls {
         std::uint64_t handled_access_fs;
         std::uint64_t handled_access_net;
         std::uint64_t scoped;
+        std::uint64_t quiet_access_fs; // these three: ABI 10
+        std::uint64_t quiet_access_net;
+        std::uint64_t quiet_scoped;
     };
 
     LandlockSyscalls() = default;
@@ -36,11 +39,12 @@ class LandlockSyscalls {
     [[nodiscard]] virtual int errata() = 0;
     /// landlock_create_ruleset(2): a new close-on-exec descriptor.
     [[nodiscard]] virtual int create_ruleset(const RulesetAttr& attr) = 0;
-    /// landlock_add_rule(2) with LANDLOCK_RULE_PATH_BENEATH
-    [[nodiscard]] virtual int add_path_rule(int ruleset, std::uint64_t access, int parent) = 0;
+    /// landlock_add_rule(2) with LANDLOCK_RULE_PATH_BENEATH; `flags`: LANDLOCK_ADD_RULE_*
+    [[nodiscard]] virtual int add_path_rule(int ruleset, std::uint64_t access, int parent,
+                                            std::uint32_t flags) = 0;
     /// landlock_add_rule(2) with LANDLOCK_RULE_NET_PORT
-    [[nodiscard]] virtual int add_port_rule(int ruleset, std::uint64_t access,
-                                            std::uint64_t port) = 0;
+    [[nodiscard]] virtual int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port,
+                                            std::uint32_t flags) = 0;
     /// landlock_restrict_self(2)
     [[nodiscard]] virtual int restrict_self(int ruleset, std::uint32_t flags) = 0;
     /// open(2) with O_PATH | O_CLOEXEC, symbolic links followed

@@ -5,8 +5,8 @@
 
 #include "llexec/access.hpp"
 #include "llexec/diagnostic.hpp"
+#include "llexec/landlock_uapi.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,12 +41,6 @@ enum class Mode { enforce, observe };
 enum class OnError { deny, allow };
 enum class Compat { best_effort, strict };
 enum class MissingPaths { warn, error };
-enum class LogMode {
-    new_exec,       ///< log the denials of the confined program
-    none,           ///< log none of them
-    subdomains_off, ///< as new_exec, but not those of domains that the program creates for itself
-};
-
 /// The [enforce] table, with its defaults.
 struct Enforce {
     Mode mode = Mode::enforce;
@@ -54,8 +48,18 @@ struct Enforce {
     OnError on_error = OnError::deny;
     Compat compat = Compat::best_effort;
     MissingPaths missing_paths = MissingPaths::warn;
-    LogMode log = LogMode::new_exec;
+    std::uint32_t log = uapi::restrict_self_log_new_exec_on; ///< LANDLOCK_RESTRICT_SELF_LOG_*:
+                                                             ///< which denials the kernel logs
     Position log_position; ///< line 0: log was not written, the default holds
+};
+
+/// One place of a policy that names an object.
+struct Grant {
+    std::uint64_t access = 0; ///< what it grants there; 0 in a rule that is only quiet
+    std::uint32_t file = 0;   ///< 0: the policy's own file; N: Policy::included[N - 1]
+    Position position;
+
+    friend bool operator==(const Grant&, const Grant&) = default;
 };
 
 /// `access` is granted beneath `path` (or on it, if it is not a directory). Normalised as Landlock
@@ -63,26 +67,37 @@ struct Enforce {
 /// relative.
 struct PathRule {
     std::string path;
-    std::uint64_t access = 0; ///< never 0, and a subset of the handled rights
-    Position position;        ///< the first place that names the path
+    std::uint64_t access = 0;       ///< a subset of the handled rights; not 0 unless quiet
+    bool quiet = false;             ///< denials of the policy's quiet rights are not logged here
+    std::vector<Grant> grants = {}; ///< where that is written; in the order of the files
 };
 
 struct PortRule {
     std::uint16_t port = 0;
-    std::uint64_t access = 0; ///< never 0, and a subset of the handled rights
-    Position position;        ///< the first place that names the port
+    std::uint64_t access = 0;
+    bool quiet = false;
+    std::vector<Grant> grants = {};
 };
 
 struct Policy {
     std::string name; ///< the file's name without ".toml" or ".json": unique in a set; name order
                       ///< is layer order
     std::string file; ///< as the caller named it
+    std::vector<std::string> included; ///< further files whose rules it has
     std::optional<int> abi;
     std::vector<MatchBlock> match; ///< any of them selects; empty: selects nothing
     Enforce enforce;
+    std::vector<std::string> allowed_lints; ///< names of lints that it silences
     AccessMasks handled;         ///< what is denied unless a rule grants it; never all empty
+    AccessMasks quiet;           ///< denials of these are not logged: of scopes never, of other
+                                 ///< rights where a quiet rule holds. A subset of `handled`
     std::vector<PathRule> paths; ///< ordered by path, each path once
     std::vector<PortRule> ports; ///< ordered by port, each port once
+
+    /// The file that a grant stands in.
+    [[nodiscard]] const std::string& file_of(const Grant& grant) const {
+        return grant.file == 0 ? file : included.at(grant.file - 1);
+    }
 };
 
 } // namespace llexec

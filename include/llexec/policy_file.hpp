@@ -5,6 +5,7 @@
 
 #include "llexec/diagnostic.hpp"
 #include "llexec/policy.hpp"
+#include "llexec/result.hpp"
 #include "llexec/user_database.hpp"
 
 #include <cstddef>
@@ -28,10 +29,37 @@ struct ParsedPolicy {
     std::vector<Diagnostic> diagnostics; ///< ordered by position
 };
 
-/// Reads one document: JSON if the name of the file ends in ".json", and TOML if not. `file` names
-/// it in findings and gives the policy its name; nothing is opened.
+/// Where the files that `include` names come from, injected so that a caller (or a test) decides.
+class PolicyFiles {
+  public:
+    PolicyFiles() = default;
+    PolicyFiles(const PolicyFiles&) = delete;
+    PolicyFiles& operator=(const PolicyFiles&) = delete;
+    virtual ~PolicyFiles() = default;
+
+    /// The text of the file at that path.
+    [[nodiscard]] virtual Result<std::string> read(const std::string& path) = 0;
+};
+
+/// The system's files. A file larger than max_policy_file_size, or one that is not a regular file,
+/// is an error.
+[[nodiscard]] PolicyFiles& system_policy_files();
+
+struct ParseOptions {
+    PolicyFiles* files = nullptr; ///< nullptr: the system's
+    bool standard = false;        ///< what Landlock Config does not have is an error
+};
+
+/// A chain of files, each of which includes the next, has at most this many.
+inline constexpr std::size_t max_include_depth = 16;
+/// A policy takes in at most this many files.
+inline constexpr std::size_t max_included_files = 256;
+
+/// Reads one document and those that it includes: JSON if the name of a file ends in ".json", and
+/// TOML if not. `file` names it in findings, gives the policy its name, and is where relative paths
+/// of `include` start.
 [[nodiscard]] ParsedPolicy parse_policy(std::string_view text, std::string_view file,
-                                        UserDatabase& users);
+                                        UserDatabase& users, const ParseOptions& options = {});
 
 struct PolicySet {
     std::vector<Policy> policies;        ///< in name order; only files without an error are here
@@ -45,7 +73,15 @@ struct PolicySet {
 /// files (symbolic links followed) and not hidden, not recursively. An argument without any policy
 /// file, a file that cannot be read and two policies of one name are errors among the diagnostics;
 /// a set with an error must not be used.
-[[nodiscard]] PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users);
+[[nodiscard]] PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
+                                      const ParseOptions& options = {});
+
+/// Reads files and directories as Landlock Config documents (with `standard`) and composes them
+/// into one policy of that name, as that format defines it: rules of all of them, and of the
+/// handled rights only those that every document handles. So a further document can only weaken.
+/// Its `file` is the first one, and the others are `included`.
+[[nodiscard]] PolicySet compose_policies(std::span<const std::string> paths, std::string_view name,
+                                         UserDatabase& users);
 
 /// What keeps a valid policy from being attached at exec (today: it has no [[match]] block). Empty:
 /// nothing.

@@ -3,6 +3,7 @@
 // llexec check: everything that is wrong with policy files, without using them.
 #include "commands.hpp"
 #include "llexec/landlock.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 
@@ -54,8 +55,6 @@ struct Enforced {
     AccessMasks handled;
 };
 
-constexpr std::array classes{AccessClass::fs, AccessClass::net, AccessClass::scope};
-
 /// Adds what such a kernel does not enforce to the findings, and leaves policies out that it cannot
 /// take.
 std::vector<Enforced> check_abi(PolicySet& set, int abi) {
@@ -89,19 +88,14 @@ std::string summary_of(const Enforced& enforced, int abi) {
 
 Json names_of(const AccessMasks& masks) {
     Json json = Json::object();
-    for (const AccessClass access_class : classes) {
-        Json names = Json::array();
-        for (const AccessRight& right : access_rights())
-            if (right.access_class == access_class && (masks.of(access_class) & right.bit) != 0)
-                names.push_back(right.name);
-        json[to_string(access_class)] = std::move(names);
-    }
+    for (const AccessClass access_class : access_classes)
+        json[to_string(access_class)] = names_of_rights(access_class, masks.of(access_class));
     return json;
 }
 
 Json enforced_json(const Enforced& enforced) {
     AccessMasks lost = enforced.asked;
-    for (const AccessClass access_class : classes)
+    for (const AccessClass access_class : access_classes)
         lost.of(access_class) &= ~enforced.handled.of(access_class);
     return {{"policy", enforced.policy},
             {"enforced", names_of(enforced.handled)},
@@ -140,10 +134,9 @@ void check(const CheckOptions& options, Context& context) {
     PolicySet set = load_policies(options.paths, users);
     // A policy that selects nothing is fine for `run`.
     for (const Policy& policy : set.policies)
-        for (Diagnostic& diagnostic : check_attachable(policy)) {
-            diagnostic.severity = Severity::note;
-            set.diagnostics.push_back(std::move(diagnostic));
-        }
+        for (const Diagnostic& diagnostic : check_attachable(policy))
+            set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
+                                                   diagnostic.message, diagnostic.advice));
     const std::vector<Enforced> enforced =
         options.abi == 0 ? std::vector<Enforced>{} : check_abi(set, options.abi);
     if (options.strict)

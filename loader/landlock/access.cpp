@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/access.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -81,6 +83,23 @@ AccessMasks rights_of_abi(int abi) {
         if (right.first_abi <= abi)
             masks.of(right.access_class) |= right.bit;
     return masks;
+}
+
+int newest_known_abi() {
+    return std::ranges::max(rights, {}, &AccessRight::first_abi).first_abi;
+}
+
+std::vector<std::string> names_of_rights(AccessClass access_class, std::uint64_t mask) {
+    std::vector<std::string> names;
+    for (; mask != 0; mask &= mask - 1) {
+        const std::uint64_t bit = mask & -mask;
+        const auto* const right = std::ranges::find_if(rights, [&](const AccessRight& each) {
+            return each.access_class == access_class && each.bit == bit;
+        });
+        names.push_back(right == rights.end() ? fmt::format("{:#x}", bit)
+                                              : std::string(right->name));
+    }
+    return names;
 }
 
 std::uint64_t file_rights() {

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -37,7 +36,10 @@ class Builder {
 
         const int fd = syscalls_.create_ruleset({.handled_access_fs = built_.handled.fs,
                                                  .handled_access_net = built_.handled.net,
-                                                 .scoped = built_.handled.scoped});
+                                                 .scoped = built_.handled.scoped,
+                                                 .quiet_access_fs = quiet_.fs,
+                                                 .quiet_access_net = quiet_.net,
+                                                 .quiet_scoped = quiet_.scoped});
         if (fd < 0)
             return system_error(-fd, "landlock_create_ruleset failed");
         built_.fd.reset(fd);
@@ -55,14 +57,24 @@ class Builder {
     }
 
   private:
-    void report(Severity severity, Position position, std::string message,
+    void report(Severity severity, const std::string& file, Position position, std::string message,
                 std::string advice = {}) {
         built_.notes.push_back(Diagnostic{.severity = severity,
-                                          .file = policy_.file,
+                                          .file = file,
                                           .position = position,
                                           .message = std::move(message),
                                           .advice = std::move(advice)});
         fatal_ = fatal_ || severity == Severity::error;
+    }
+
+    /// About the first place that names an object.
+    void report(Severity severity, const std::vector<Grant>& grants, std::string message,
+                std::string advice) {
+        if (grants.empty())
+            report(severity, policy_.file, {}, std::move(message), std::move(advice));
+        else
+            report(severity, policy_.file_of(grants.front()), grants.front().position,
+                   std::move(message), std::move(advice));
     }
 
     std::unexpected<Error> refuse(ErrorKind kind, std::string what, std::string hint = {}) {
@@ -83,17 +95,54 @@ class Builder {
             else
                 report_lost(right);
         }
-        for (const AccessClass access_class :
-             {AccessClass::fs, AccessClass::net, AccessClass::scope})
-            if (unknown.of(access_class) != 0)
-                lose({}, fmt::format("{} rights {:#x} are not known to this version of llexec",
-                                     to_string(access_class), unknown.of(access_class)));
-        if (policy_.enforce.log_position.line != 0 && policy_.enforce.log != LogMode::none &&
+        for (const AccessClass access_class : access_classes)
+            reduce_unnamed(access_class, unknown.of(access_class));
+        reduce_quiet();
+        if (policy_.enforce.log_position.line != 0 &&
+            (policy_.enforce.log & uapi::restrict_self_log_new_exec_on) != 0 &&
             support_.abi < uapi::log_flags_abi)
             lose(policy_.enforce.log_position,
                  fmt::format("a kernel of Landlock ABI {} does not log denials: ABI {} (Linux "
                              "{}) is needed",
                              support_.abi, uapi::log_flags_abi, linux_of_abi(uapi::log_flags_abi)));
+    }
+
+    /// Rights that were given by number, because this version has no name for them: the kernel is
+    /// asked for each of them.
+    void reduce_unnamed(AccessClass access_class, std::uint64_t unnamed) {
+        for (; unnamed != 0; unnamed &= unnamed - 1) {
+            const std::uint64_t bit = unnamed & -unnamed;
+            LandlockSyscalls::RulesetAttr attr{};
+            (access_class == AccessClass::fs    ? attr.handled_access_fs
+             : access_class == AccessClass::net ? attr.handled_access_net
+                                                : attr.scoped) = bit;
+            if (const UniqueFd ruleset(syscalls_.create_ruleset(attr)); ruleset.valid())
+                built_.handled.of(access_class) |= bit;
+            else
+                lose({}, fmt::format("{} right {:#x} stays unrestricted: this kernel does not have "
+                                     "it",
+                                     to_string(access_class), bit));
+        }
+    }
+
+    void reduce_quiet() {
+        if (policy_.quiet.empty())
+            return;
+        if (support_.abi < uapi::quiet_abi) {
+            lose({},
+                 fmt::format("denials of quiet rights are logged: quiet rules need Landlock ABI "
+                             "{} (Linux {}), the kernel has ABI {}",
+                             uapi::quiet_abi, linux_of_abi(uapi::quiet_abi), support_.abi));
+            return;
+        }
+        for (const AccessClass access_class : access_classes)
+            quiet_.of(access_class) =
+                policy_.quiet.of(access_class) & built_.handled.of(access_class);
+    }
+
+    /// Of landlock_add_rule(2). Without quiet rights the kernel refuses the flag.
+    [[nodiscard]] std::uint32_t flags_of(bool quiet, AccessClass access_class) const {
+        return quiet && quiet_.of(access_class) != 0 ? uapi::add_rule_quiet : 0U;
     }
 
     void report_lost(const AccessRight& right) {
@@ -109,13 +158,13 @@ class Builder {
     void lose(Position position, std::string message) {
         lost_something_ = true;
         report(policy_.enforce.compat == Compat::strict ? Severity::error : Severity::warning,
-               position, std::move(message));
+               policy_.file, position, std::move(message));
     }
 
     void skip_path(const PathRule& rule, int code) {
         ++built_.rules_skipped;
         const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
-        report(fatal ? Severity::error : Severity::warning, rule.position,
+        report(fatal ? Severity::error : Severity::warning, rule.grants,
                fmt::format("cannot open '{}': {}{}", rule.path,
                            std::generic_category().message(code),
                            fatal ? "" : "; the rule is left out, and what it grants is denied"),
@@ -123,8 +172,9 @@ class Builder {
     }
 
     Result<> add_path(const PathRule& rule) {
-        std::uint64_t access = rule.access & built_.handled.fs;
-        if (access == 0) {
+        const std::uint64_t access = rule.access & built_.handled.fs;
+        const std::uint32_t flags = flags_of(rule.quiet, AccessClass::fs);
+        if (access == 0 && flags == 0) {
             ++built_.rules_skipped;
             return {};
         }
@@ -138,24 +188,37 @@ class Builder {
             skip_path(rule, -opened);
             return {};
         }
-        const UniqueFd parent(opened);
+        return add_object(rule, access, flags, UniqueFd(opened));
+    }
+
+    Result<> add_object(const PathRule& rule, std::uint64_t access, std::uint32_t flags,
+                        const UniqueFd& parent) {
         const int directory = syscalls_.is_directory(parent.get());
         if (directory < 0)
             return system_error(-directory, fmt::format("cannot stat '{}'", rule.path));
+        // Rights without a name here: the kernel tells whether files have them.
+        const std::uint64_t unnamed = access & ~rights_of_abi(newest_known_abi()).fs;
         if (directory == 0)
-            access &= file_rights();
-        if (access == 0) {
+            access &= file_rights() | unnamed;
+        int error = access == 0 && flags == 0
+                        ? -ENOMSG
+                        : syscalls_.add_path_rule(built_.fd.get(), access, parent.get(), flags);
+        if (error == -EINVAL && directory == 0 && unnamed != 0) {
+            access &= ~unnamed;
+            error = access == 0 && flags == 0
+                        ? -ENOMSG
+                        : syscalls_.add_path_rule(built_.fd.get(), access, parent.get(), flags);
+        }
+        if (error == -ENOMSG) {
             report(
-                Severity::error, rule.position,
+                Severity::error, rule.grants,
                 fmt::format("'{}' is not a directory, and only directory rights are granted on it",
                             rule.path),
                 "grant at least one of execute, write_file, read_file, truncate, ioctl_dev, or "
-                "name "
-                "the directory");
+                "name the directory");
             return {};
         }
-        if (const int error = syscalls_.add_path_rule(built_.fd.get(), access, parent.get());
-            error < 0)
+        if (error < 0)
             return system_error(-error,
                                 fmt::format("landlock_add_rule failed for '{}'", rule.path));
         ++built_.rules_added;
@@ -164,11 +227,12 @@ class Builder {
 
     Result<> add_port(const PortRule& rule) {
         const std::uint64_t access = rule.access & built_.handled.net;
-        if (access == 0) {
+        const std::uint32_t flags = flags_of(rule.quiet, AccessClass::net);
+        if (access == 0 && flags == 0) {
             ++built_.rules_skipped;
             return {};
         }
-        if (const int error = syscalls_.add_port_rule(built_.fd.get(), access, rule.port);
+        if (const int error = syscalls_.add_port_rule(built_.fd.get(), access, rule.port, flags);
             error < 0)
             return system_error(-error,
                                 fmt::format("landlock_add_rule failed for port {}", rule.port));
@@ -180,6 +244,7 @@ class Builder {
     const KernelSupport& support_;
     LandlockSyscalls& syscalls_;
     BuiltRuleset built_;
+    AccessMasks quiet_; ///< the policy's quiet rights that the ruleset has
     bool lost_something_ = false;
     bool fatal_ = false;
 };

@@ -13,14 +13,20 @@ class DryRunLandlock final : public LandlockSyscalls {
 
     int abi_version() override { return abi_; }
     int errata() override { return 0; }
-    int create_ruleset(const RulesetAttr& /*attr*/) override {
+    int create_ruleset(const RulesetAttr& attr) override {
+        const AccessMasks known = rights_of_abi(abi_);
+        if ((attr.handled_access_fs & ~known.fs) != 0 ||
+            (attr.handled_access_net & ~known.net) != 0 || (attr.scoped & ~known.scoped) != 0)
+            return -EINVAL;
         const int fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
     }
-    int add_path_rule(int /*ruleset*/, std::uint64_t /*access*/, int /*parent*/) override {
+    int add_path_rule(int /*ruleset*/, std::uint64_t /*access*/, int /*parent*/,
+                      std::uint32_t /*flags*/) override {
         return 0;
     }
-    int add_port_rule(int /*ruleset*/, std::uint64_t /*access*/, std::uint64_t /*port*/) override {
+    int add_port_rule(int /*ruleset*/, std::uint64_t /*access*/, std::uint64_t /*port*/,
+                      std::uint32_t /*flags*/) override {
         return 0;
     }
     int restrict_self(int /*ruleset*/, std::uint32_t /*flags*/) override { return -EPERM; }

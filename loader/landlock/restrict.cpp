@@ -25,21 +25,7 @@ std::string_view hint_for(int code) {
 } // namespace
 
 std::uint32_t restrict_flags(const Enforce& enforce) {
-    std::uint32_t flags = 0;
-    switch (enforce.log) {
-    case LogMode::new_exec:
-        flags |= uapi::restrict_self_log_new_exec_on;
-        break;
-    case LogMode::none:
-        flags |= uapi::restrict_self_log_same_exec_off;
-        break;
-    case LogMode::subdomains_off:
-        flags |= uapi::restrict_self_log_new_exec_on | uapi::restrict_self_log_subdomains_off;
-        break;
-    }
-    if (enforce.no_new_privs)
-        flags |= uapi::restrict_self_no_new_privs;
-    return flags;
+    return enforce.log | (enforce.no_new_privs ? uapi::restrict_self_no_new_privs : 0U);
 }
 
 Result<> restrict_self(const BuiltRuleset& ruleset, const KernelSupport& support,

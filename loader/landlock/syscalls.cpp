@@ -28,7 +28,7 @@ struct NetPortAttr {
     std::uint64_t port;
 };
 static_assert(sizeof(NetPortAttr) == 16);
-static_assert(sizeof(LandlockSyscalls::RulesetAttr) == 24);
+static_assert(sizeof(LandlockSyscalls::RulesetAttr) == 48);
 
 class SystemLandlock final : public LandlockSyscalls {
   public:
@@ -48,15 +48,17 @@ class SystemLandlock final : public LandlockSyscalls {
         return checked(::syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0));
     }
 
-    int add_path_rule(int ruleset, std::uint64_t access, int parent) override {
+    int add_path_rule(int ruleset, std::uint64_t access, int parent, std::uint32_t flags) override {
         const PathBeneathAttr attr{.allowed_access = access, .parent_fd = parent};
         return checked(
-            ::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_path_beneath, &attr, 0));
+            ::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_path_beneath, &attr, flags));
     }
 
-    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port) override {
+    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port,
+                      std::uint32_t flags) override {
         const NetPortAttr attr{.allowed_access = access, .port = port};
-        return checked(::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_net_port, &attr, 0));
+        return checked(
+            ::syscall(SYS_landlock_add_rule, ruleset, uapi::rule_net_port, &attr, flags));
     }
 
     int restrict_self(int ruleset, std::uint32_t flags) override {

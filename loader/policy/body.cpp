@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // The Landlock Config body. Where its parser and its schema disagree, this follows the parser.
+#include "policy/body.hpp"
+
 #include "llexec/access.hpp"
-#include "policy/parts.hpp"
-#include "policy/template.hpp"
 #include "policy/text.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +12,6 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,10 +23,6 @@ namespace {
 constexpr std::string_view fs_example = R"(["abi.read_execute"])";
 constexpr std::string_view net_example = R"(["bind_tcp"])";
 constexpr std::string_view scope_example = R"(["abi.all"])";
-
-// Far more than anyone means, and little enough to hold: each reference in a template multiplies.
-constexpr std::size_t max_expanded_paths = 65536;
-constexpr std::size_t max_expanded_bytes = 16UL * 1024 * 1024;
 
 /// Where the rights of a class are written.
 std::string home_of(AccessClass access_class, const Reader& reader) {
@@ -46,33 +41,29 @@ std::string home_of(AccessClass access_class, const Reader& reader) {
 
 class BodyReader {
   public:
-    BodyReader(const Node& root, Reader& reader, Policy& policy)
-        : root_(root), reader_(reader), policy_(policy) {}
+    BodyReader(const Node& root, std::uint32_t file, Reader& reader)
+        : root_(root), file_(file), reader_(reader) {}
 
-    void read() {
+    Body read() {
         read_abi();
-        if (const Member* member = root_.find("variable"))
-            for (const Node* table : reader_.tables(*member))
-                read_variable(*table);
-        if (const Member* member = root_.find("ruleset"))
-            for (const Node* table : reader_.tables(*member))
-                read_ruleset(*table);
-        if (const Member* member = root_.find("path_beneath"))
-            for (const Node* table : reader_.tables(*member))
-                read_path_beneath(*table);
-        if (const Member* member = root_.find("net_port"))
-            for (const Node* table : reader_.tables(*member))
-                read_net_port(*table);
+        each_table("variable", &BodyReader::read_variable);
+        each_table("ruleset", &BodyReader::read_ruleset);
+        each_table("path_beneath", &BodyReader::read_path_beneath);
+        each_table("net_port", &BodyReader::read_net_port);
         check_content();
+        check_quiet_rights();
         if (net_group_)
             check_udp();
-        for (auto& [path, rule] : paths_)
-            policy_.paths.push_back(std::move(rule));
-        for (auto& [port, rule] : ports_)
-            policy_.ports.push_back(rule);
+        return std::move(body_);
     }
 
   private:
+    void each_table(std::string_view key, void (BodyReader::*read_one)(const Node&)) {
+        if (const Member* member = root_.find(key))
+            for (const Node* table : reader_.tables(*member))
+                (this->*read_one)(*table);
+    }
+
     void read_abi() {
         const Member* member = root_.find("abi");
         if (member == nullptr)
@@ -93,25 +84,31 @@ class BodyReader {
                           advice);
         } else {
             abi_invalid_ = false;
-            policy_.abi = static_cast<int>(value.integer);
+            body_.abi = static_cast<int>(value.integer);
         }
     }
 
     /// The rights that one keyword stands for; 0 with a finding, or for a group that is empty at
     /// this ABI.
     std::uint64_t read_keyword(const Node& node, AccessClass access_class) {
+        if (node.kind == Node::Kind::integer && !reader_.standard())
+            return read_number(node);
         const std::string* word = reader_.string(node, "\"abi.all\"");
         if (word == nullptr)
             return 0;
-        if (const AccessRight* right = find_access_right(access_class, *word))
+        if (const AccessRight* right = find_access_right(access_class, *word)) {
+            if (reader_.standard() && !right->landlock_config)
+                reader_.error(node.position,
+                              fmt::format("'{}' is not a word of Landlock Config", *word));
             return right->bit;
+        }
         if (!expand_group(access_class, *word, 1)) {
             unknown_keyword(node, access_class);
             return 0;
         }
         if (abi_invalid_)
             return 0;
-        if (!policy_.abi) {
+        if (!body_.abi) {
             reader_.error(
                 node.position, fmt::format("group '{}' needs 'abi'", *word),
                 fmt::format("write {} at the top level, the Landlock ABI version the policy is "
@@ -119,14 +116,23 @@ class BodyReader {
                             reader_.entry("abi", "N")));
             return 0;
         }
-        const std::uint64_t access = *expand_group(access_class, *word, *policy_.abi);
+        const std::uint64_t access = *expand_group(access_class, *word, *body_.abi);
         if (access == 0)
-            reader_.warning(node.position,
-                            fmt::format("'{}' stands for no {} right at abi = {}", *word,
-                                        to_string(access_class), *policy_.abi));
-        if (access_class == AccessClass::net && *policy_.abi > group_abi_ceiling)
+            reader_.lint("empty-group", node.position,
+                         fmt::format("'{}' stands for no {} right at abi = {}", *word,
+                                     to_string(access_class), *body_.abi));
+        if (access_class == AccessClass::net && *body_.abi > group_abi_ceiling)
             net_group_ = node.position;
         return access;
+    }
+
+    /// The kernel's number for rights, for those that have no name here yet.
+    std::uint64_t read_number(const Node& node) {
+        if (node.integer > 0)
+            return static_cast<std::uint64_t>(node.integer);
+        reader_.error(node.position, fmt::format("{} is not a set of rights", node.integer),
+                      "a number is a bit mask of the kernel's values, and at least 1");
+        return 0;
     }
 
     void unknown_keyword(const Node& node, AccessClass access_class) {
@@ -165,22 +171,49 @@ class BodyReader {
 
     void read_ruleset(const Node& table) {
         reader_.check_keys(table, Place::ruleset);
-        const std::array fields{std::pair{"handled_access_fs", AccessClass::fs},
-                                std::pair{"handled_access_net", AccessClass::net},
-                                std::pair{"scoped", AccessClass::scope}};
         bool found = false;
-        for (const auto& [key, access_class] : fields) {
-            const Member* member = table.find(key);
-            if (member == nullptr)
-                continue;
-            found = true;
-            policy_.handled.of(access_class) |= read_access(*member, access_class, scope_example);
+        for (const auto& [access_class, handled, quiet] : ruleset_keys) {
+            if (const Member* member = table.find(handled)) {
+                found = true;
+                body_.handled.of(access_class) |= read_access(*member, access_class, scope_example);
+            }
+            if (const Member* member = table.find(quiet))
+                read_quiet_rights(*member, access_class);
         }
         if (!found)
             reader_.error(table.position, "empty ruleset",
                           fmt::format("at least one of {}, {} and scoped is needed",
                                       reader_.key("handled_access_fs"),
                                       reader_.key("handled_access_net")));
+    }
+
+    /// What is not handled is never denied, so there is nothing to be quiet about.
+    void read_quiet_rights(const Member& member, AccessClass access_class) {
+        body_.quiet.of(access_class) |= read_access(member, access_class, scope_example);
+        quiet_keys_.emplace_back(access_class, &member);
+    }
+
+    void check_quiet_rights() {
+        for (const auto& [access_class, member] : quiet_keys_)
+            if ((body_.quiet.of(access_class) & ~body_.handled.of(access_class)) != 0)
+                reader_.error(member->position,
+                              fmt::format("'{}' has rights that are not handled", member->spelling),
+                              "what is not handled is never denied: list only handled rights");
+    }
+
+    /// Whether denials are quiet at the objects of a rule.
+    bool read_quiet(const Node& table) {
+        const Member* member = table.find("quiet");
+        if (member == nullptr)
+            return false;
+        if (member->value.kind != Node::Kind::boolean) {
+            reader_.error(
+                member->value.position,
+                fmt::format("'quiet' is {}, not a boolean", reader_.describe(member->value)),
+                fmt::format("write {}", reader_.entry("quiet", "true")));
+            return false;
+        }
+        return member->value.boolean;
     }
 
     const Member* require(const Node& table, std::string_view key, std::string_view example) {
@@ -191,18 +224,28 @@ class BodyReader {
         return member;
     }
 
+    /// The rights that a rule grants. A rule that is quiet need not grant any.
+    std::uint64_t read_allowed(const Node& table, AccessClass access_class, bool quiet,
+                               std::string_view example) {
+        if (quiet && table.find("allowed_access") == nullptr)
+            return 0;
+        const Member* member = require(table, "allowed_access", example);
+        const std::uint64_t access =
+            member == nullptr ? 0 : read_access(*member, access_class, example);
+        // A right used in a rule is handled: Landlock Config infers it.
+        body_.handled.of(access_class) |= access;
+        return access;
+    }
+
     void read_path_beneath(const Node& table) {
         reader_.check_keys(table, Place::path_beneath);
-        const Member* allowed = require(table, "allowed_access", fs_example);
+        const bool quiet = read_quiet(table);
+        const std::uint64_t access = read_allowed(table, AccessClass::fs, quiet, fs_example);
         const Member* parent = require(table, "parent", R"(["/usr"])");
-        const std::uint64_t access =
-            allowed == nullptr ? 0 : read_access(*allowed, AccessClass::fs, fs_example);
-        // A right used in a rule is handled: Landlock Config infers it.
-        policy_.handled.fs |= access;
         if (parent == nullptr)
             return;
         for (const Node& item : reader_.array(*parent, R"(["/usr"])"))
-            read_parent(item, access);
+            read_parent(item, access, quiet);
     }
 
     void read_variable(const Node& table) {
@@ -219,7 +262,7 @@ class BodyReader {
             return;
         }
         // The same name again adds to it.
-        std::vector<std::string>& values = variables_[*text];
+        std::vector<std::string>& values = body_.variables[*text];
         const Member* literal = table.find("literal");
         if (literal == nullptr)
             return;
@@ -231,11 +274,11 @@ class BodyReader {
         values.erase(std::ranges::unique(values).begin(), values.end());
     }
 
-    void read_parent(const Node& item, std::uint64_t access) {
+    void read_parent(const Node& item, std::uint64_t access, bool quiet) {
         const std::string* text = reader_.string(item, "\"/usr\"");
         if (text == nullptr)
             return;
-        const auto parsed = Template::parse(*text);
+        auto parsed = Template::parse(*text);
         if (!parsed) {
             reader_.error(item.position,
                           fmt::format("in '{}', at byte {}: {}", printable(*text),
@@ -243,83 +286,26 @@ class BodyReader {
                           "for a literal \"${\" write \"$${\"");
             return;
         }
-        if (!are_declared(parsed->references(), item.position))
-            return;
-        const Template::Extent extent = parsed->extent(variables_);
-        if (extent.strings > max_expanded_paths - expanded_paths_ ||
-            extent.bytes > max_expanded_bytes - expanded_bytes_) {
-            reader_.error(item.position,
-                          fmt::format("'{}' stands for too many paths", printable(*text)),
-                          fmt::format("the variables of a policy may make {} paths, of {} bytes in "
-                                      "all",
-                                      max_expanded_paths, max_expanded_bytes));
-            return;
-        }
-        expanded_paths_ += extent.strings;
-        expanded_bytes_ += extent.bytes;
-        bool names_something = false;
-        bool relative = false;
-        for (const std::string& expanded : parsed->expand(variables_)) {
-            if (expanded.empty())
-                continue;
-            names_something = true;
-            relative = relative || !expanded.starts_with('/');
-            add_path(normalize_path(expanded), access, item.position);
-        }
         if (text->empty())
-            reader_.warning(item.position, "the empty path names nothing");
-        else if (!names_something)
-            reader_.warning(
-                item.position,
-                fmt::format("'{}' names nothing: its variables are empty", printable(*text)),
-                "the rights of this rule are denied everywhere");
-        if (relative)
-            reader_.warning(item.position, fmt::format("'{}' is a relative path", printable(*text)),
-                            "it means the working directory of whoever loads the policy: write an "
-                            "absolute path");
-    }
-
-    bool are_declared(const std::vector<std::string_view>& names, Position position) {
-        bool all = true;
-        for (const std::string_view name : names) {
-            if (variables_.contains(name))
-                continue;
-            all = false;
-            std::vector<std::string_view> known;
-            for (const auto& [declared, values] : variables_)
-                known.emplace_back(declared);
-            const auto meant = closest(name, known);
-            reader_.error(position, fmt::format("variable '{}' is not declared", name),
-                          meant ? fmt::format("did you mean '{}'?", *meant)
-                                : fmt::format("declare it in {}, with its values in literal",
-                                              reader_.table("variable")));
-        }
-        return all;
-    }
-
-    void add_path(const std::string& path, std::uint64_t access, Position position) {
-        if (access == 0)
-            return;
-        const auto [rule, added] = paths_.try_emplace(
-            path, PathRule{.path = path, .access = access, .position = position});
-        if (!added)
-            rule->second.access |= access;
+            reader_.lint("empty-path", item.position, "the empty path names nothing");
+        BodyPath& rule =
+            body_.paths.try_emplace(*text, BodyPath{.text = std::move(*parsed)}).first->second;
+        rule.quiet = rule.quiet || quiet;
+        rule.grants.push_back({.access = access, .file = file_, .position = item.position});
     }
 
     void read_net_port(const Node& table) {
         reader_.check_keys(table, Place::net_port);
-        const Member* allowed = require(table, "allowed_access", net_example);
+        const bool quiet = read_quiet(table);
+        const std::uint64_t access = read_allowed(table, AccessClass::net, quiet, net_example);
         const Member* port = require(table, "port", "[443]");
-        const std::uint64_t access =
-            allowed == nullptr ? 0 : read_access(*allowed, AccessClass::net, net_example);
-        policy_.handled.net |= access;
         if (port == nullptr)
             return;
         for (const Node& item : reader_.array(*port, "[443]"))
-            read_port(item, access);
+            read_port(item, access, quiet);
     }
 
-    void read_port(const Node& item, std::uint64_t access) {
+    void read_port(const Node& item, std::uint64_t access, bool quiet) {
         constexpr std::int64_t max = std::numeric_limits<std::uint16_t>::max();
         if (item.kind != Node::Kind::integer) {
             reader_.error(item.position,
@@ -335,57 +321,47 @@ class BodyReader {
                                 "fails to build a ruleset from them)");
             return;
         }
-        if (access == 0)
+        if (access == 0 && !quiet)
             return;
-        const auto port = static_cast<std::uint16_t>(item.integer);
-        const auto [rule, added] = ports_.try_emplace(
-            port, PortRule{.port = port, .access = access, .position = item.position});
-        if (!added)
-            rule->second.access |= access;
+        BodyPort& rule = body_.ports[static_cast<std::uint16_t>(item.integer)];
+        rule.quiet = rule.quiet || quiet;
+        rule.grants.push_back({.access = access, .file = file_, .position = item.position});
     }
 
     /// Who writes abi = 10 may expect that all network rights of that ABI are meant.
     void check_udp() {
         constexpr AccessClass net = AccessClass::net;
         const std::uint64_t beyond =
-            rights_of_abi(*policy_.abi).of(net) & ~rights_of_abi(group_abi_ceiling).of(net);
-        if ((policy_.handled.net & beyond) == 0)
-            reader_.note(*net_group_, "'abi.all' has no UDP right, so UDP stays unrestricted",
+            rights_of_abi(*body_.abi).of(net) & ~rights_of_abi(group_abi_ceiling).of(net);
+        if ((body_.handled.net & beyond) == 0)
+            reader_.lint("udp-unrestricted", *net_group_,
+                         "'abi.all' has no UDP right, so UDP stays unrestricted",
                          "name bind_udp and connect_send_udp to restrict it");
     }
 
     void check_content() {
-        // A document that has only what this version refuses is not empty, and has its own finding.
-        const bool content = root_.find("ruleset") != nullptr ||
-                             root_.find("path_beneath") != nullptr ||
-                             root_.find("net_port") != nullptr || root_.find("variable") != nullptr;
-        if (!content)
+        constexpr std::array content{"ruleset", "path_beneath", "net_port", "variable", "include"};
+        // A document that has only what is refused is not empty, and has its own finding.
+        if (std::ranges::none_of(content, [&](const char* key) { return root_.find(key); }))
             reader_.error({}, "empty configuration",
                           fmt::format("at least one of {}, {} and {} is needed",
                                       reader_.table("ruleset"), reader_.table("path_beneath"),
                                       reader_.table("net_port")));
-        else if (policy_.handled.empty() && !reader_.failed())
-            reader_.error(
-                {}, "no access right is handled, so there is nothing to enforce",
-                fmt::format("list the rights to restrict in {}", reader_.table("ruleset")));
     }
 
     const Node& root_;
+    std::uint32_t file_;
     Reader& reader_;
-    Policy& policy_;
+    Body body_;
     bool abi_invalid_ = false;
     std::optional<Position> net_group_; ///< of an abi.all that may mean less than it seems to
-    Variables variables_;
-    std::size_t expanded_paths_ = 0;
-    std::size_t expanded_bytes_ = 0;
-    std::map<std::string, PathRule, std::less<>> paths_;
-    std::map<std::uint16_t, PortRule> ports_;
+    std::vector<std::pair<AccessClass, const Member*>> quiet_keys_;
 };
 
 } // namespace
 
-void read_body(const Node& root, Reader& reader, Policy& policy) {
-    BodyReader(root, reader, policy).read();
+Body read_body(const Node& root, std::uint32_t file, Reader& reader) {
+    return BodyReader(root, file, reader).read();
 }
 
 } // namespace llexec

@@ -3,9 +3,11 @@
 // The words of [enforce].
 #pragma once
 
+#include "llexec/landlock_uapi.hpp"
 #include "llexec/policy.hpp"
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -22,9 +24,16 @@ inline constexpr std::array compat_levels{Choice<Compat>{"best-effort", Compat::
                                           Choice<Compat>{"strict", Compat::strict}};
 inline constexpr std::array missing_paths{Choice<MissingPaths>{"warn", MissingPaths::warn},
                                           Choice<MissingPaths>{"error", MissingPaths::error}};
-inline constexpr std::array log_modes{Choice<LogMode>{"new-exec", LogMode::new_exec},
-                                      Choice<LogMode>{"none", LogMode::none},
-                                      Choice<LogMode>{"subdomains-off", LogMode::subdomains_off}};
+inline constexpr std::array log_modes{
+    Choice<std::uint32_t>{"new-exec", uapi::restrict_self_log_new_exec_on},
+    Choice<std::uint32_t>{"none", uapi::restrict_self_log_same_exec_off},
+    Choice<std::uint32_t>{"subdomains-off", uapi::restrict_self_log_new_exec_on |
+                                                uapi::restrict_self_log_subdomains_off}};
+/// The kernel's own names, for any set of them.
+inline constexpr std::array log_flags{
+    Choice<std::uint32_t>{"log_same_exec_off", uapi::restrict_self_log_same_exec_off},
+    Choice<std::uint32_t>{"log_new_exec_on", uapi::restrict_self_log_new_exec_on},
+    Choice<std::uint32_t>{"log_subdomains_off", uapi::restrict_self_log_subdomains_off}};
 
 template<class Choices, class Value>
 [[nodiscard]] constexpr std::string_view word_for(const Choices& choices, Value value) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -38,6 +39,37 @@ void read_choice(const Node& table, std::string_view key, Reader& reader,
         fmt::format("'{}' cannot be '{}'", member->spelling, printable(member->value.string)),
         meant ? fmt::format("did you mean '{}'?", *meant)
               : fmt::format("one of {}", alternatives(words)));
+}
+
+/// log: a word, or an array of the kernel's flags.
+void read_log(const Node& table, Reader& reader, Enforce& enforce) {
+    const Member* member = table.find("log");
+    if (member == nullptr)
+        return;
+    enforce.log_position = member->value.position;
+    if (member->value.kind != Node::Kind::array) {
+        read_choice<std::uint32_t>(table, "log", reader, log_modes, enforce.log);
+        return;
+    }
+    std::vector<std::string_view> words;
+    for (const auto& [word, flag] : log_flags)
+        words.push_back(word);
+    enforce.log = 0;
+    for (const Node& item : member->value.items) {
+        const std::string* text = reader.string(item, "\"log_new_exec_on\"");
+        if (text == nullptr)
+            continue;
+        const auto* const found =
+            std::ranges::find(log_flags, *text, [](const auto& choice) { return choice.first; });
+        if (found != log_flags.end()) {
+            enforce.log |= found->second;
+            continue;
+        }
+        const auto meant = closest(*text, words);
+        reader.error(item.position, fmt::format("unknown log flag '{}'", printable(*text)),
+                     meant ? fmt::format("did you mean '{}'?", *meant)
+                           : fmt::format("known here: {}", alternatives(words)));
+    }
 }
 
 void read_flag(const Node& table, std::string_view key, Reader& reader, bool& value) {
@@ -75,9 +107,7 @@ void read_enforce(const Node& root, Reader& reader, Policy& policy) {
     read_choice<OnError>(table, "on_error", reader, error_actions, enforce.on_error);
     read_choice<Compat>(table, "compat", reader, compat_levels, enforce.compat);
     read_choice<MissingPaths>(table, "missing_paths", reader, missing_paths, enforce.missing_paths);
-    read_choice<LogMode>(table, "log", reader, log_modes, enforce.log);
-    if (const Member* log = table.find("log"))
-        enforce.log_position = log->value.position;
+    read_log(table, reader, enforce);
 }
 
 } // namespace llexec

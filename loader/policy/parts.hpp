@@ -1,25 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// The readers of the parts of a policy document. Each reports through the Reader and fills what it
-// could read.
+// The readers of the parts of a policy document, but for its body. Each reports through the Reader
+// and fills what it could read.
 #pragma once
 
 #include "llexec/policy.hpp"
+#include "llexec/policy_file.hpp"
 #include "llexec/user_database.hpp"
 #include "policy/reader.hpp"
 
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace llexec {
-
-/// The Landlock Config body: abi, [[ruleset]], [[path_beneath]], [[net_port]].
-void read_body(const Node& root, Reader& reader, Policy& policy);
 
 /// The [[match]] tables.
 void read_match(const Node& root, Reader& reader, UserDatabase& users, Policy& policy);
 
 /// The [enforce] table.
 void read_enforce(const Node& root, Reader& reader, Policy& policy);
+
+/// The [lint] table.
+void read_lint(const Node& root, Reader& reader, Policy& policy);
+
+/// One entry of `include`.
+struct Include {
+    std::string path; ///< as written
+    Position position;
+};
+
+/// The entries of `include`.
+[[nodiscard]] std::vector<Include> read_include(const Node& root, Reader& reader);
+
+/// A document that was read from a file.
+struct SourceText {
+    std::string file; ///< as the caller named it
+    std::string text;
+};
+
+/// See compose_policies().
+[[nodiscard]] ParsedPolicy compose_documents(std::span<const SourceText> texts,
+                                             std::string_view name, UserDatabase& users);
 
 /// Whether a directory's entry of that name is a policy.
 [[nodiscard]] bool is_policy_file(std::string_view name);

@@ -2,6 +2,7 @@
 //
 // Files and directories of policies.
 #include "llexec/fd.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
 #include "policy/parts.hpp"
 
@@ -11,11 +12,15 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace llexec {
 namespace {
@@ -24,8 +29,16 @@ std::string error_text(int code) {
     return std::generic_category().message(code);
 }
 
-/// Everything that can be read from `fd`, at most one byte more than a policy file may have.
-Result<std::string> read_all(int fd) {
+Diagnostic error_in(const std::string& file, std::string message, std::string advice = {}) {
+    return {.severity = Severity::error,
+            .file = file,
+            .position = {},
+            .message = std::move(message),
+            .advice = std::move(advice)};
+}
+
+/// The text of a policy file.
+Result<std::string> read_text(int fd) {
     std::string text;
     std::string chunk(16UL * 1024, '\0');
     while (text.size() <= max_policy_file_size) {
@@ -38,12 +51,34 @@ Result<std::string> read_all(int fd) {
             break;
         text.append(chunk, 0, static_cast<std::size_t>(got));
     }
+    if (text.size() > max_policy_file_size)
+        return failure(ErrorKind::policy,
+                       fmt::format("larger than {} bytes", max_policy_file_size));
     return text;
 }
 
+class SystemPolicyFiles final : public PolicyFiles {
+  public:
+    Result<std::string> read(const std::string& path) override {
+        // Not to wait for the writer of a FIFO to find out that it is one.
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+        if (!fd.valid())
+            return system_error(errno, "open failed");
+        struct stat status{};
+        if (::fstat(fd.get(), &status) < 0)
+            return system_error(errno, "stat failed");
+        if (!S_ISREG(status.st_mode))
+            return failure(ErrorKind::policy, "not a regular file");
+        return read_text(fd.get());
+    }
+};
+
+/// Finds the files of a set, and gives the text of each to `add_text`.
 class SetReader {
   public:
-    explicit SetReader(UserDatabase& users) : users_(users) {}
+    using AddText = std::function<void(const std::string& path, std::string text, PolicySet& set)>;
+
+    explicit SetReader(AddText add_text) : add_text_(std::move(add_text)) {}
 
     void add(const std::string& path) {
         struct stat status{};
@@ -63,17 +98,12 @@ class SetReader {
   private:
     enum class Origin { argument, directory };
 
-    void report(Severity severity, const std::string& file, std::string message,
-                std::string advice = {}) {
-        set_.diagnostics.push_back(Diagnostic{.severity = severity,
-                                              .file = file,
-                                              .position = {},
-                                              .message = std::move(message),
-                                              .advice = std::move(advice)});
+    void error(const std::string& file, std::string message, std::string advice = {}) {
+        set_.diagnostics.push_back(error_in(file, std::move(message), std::move(advice)));
     }
 
-    void error(const std::string& file, std::string message, std::string advice = {}) {
-        report(Severity::error, file, std::move(message), std::move(advice));
+    void ignored(const std::string& file, std::string message) {
+        set_.diagnostics.push_back(make_finding("ignored-entry", file, {}, std::move(message)));
     }
 
     void add_directory(const std::string& path) {
@@ -119,17 +149,15 @@ class SetReader {
             return;
         }
         if (origin == Origin::directory && !S_ISREG(status.st_mode)) {
-            report(Severity::warning, path, "not a regular file: ignored");
+            ignored(path, "not a regular file: ignored");
             return;
         }
         ++set_.files;
-        const Result<std::string> text = read_all(fd.get());
-        if (!text)
-            error(path, text.error().message());
-        else if (text->size() > max_policy_file_size)
-            error(path, fmt::format("larger than {} bytes", max_policy_file_size));
+        Result<std::string> text = read_text(fd.get());
+        if (text)
+            add_text_(path, std::move(*text), set_);
         else
-            add_text(path, *text);
+            error(path, text.error().message());
     }
 
     void open_failed(const std::string& path, Origin origin, int code) {
@@ -138,39 +166,59 @@ class SetReader {
             // Gone since the directory was read, or a link to nowhere: only the second is worth a
             // word.
             if (::lstat(path.c_str(), &status) == 0)
-                report(Severity::warning, path, "a symbolic link to nothing: ignored");
+                ignored(path, "a symbolic link to nothing: ignored");
             return;
         }
         ++set_.files;
         error(path, fmt::format("cannot open: {}", error_text(code)));
     }
 
-    void add_text(const std::string& path, const std::string& text) {
-        const auto [first, added] = names_.try_emplace(std::string(policy_name(path)), path);
-        if (!added)
-            error(path,
-                  fmt::format("a second policy named '{}': the first is {}", first->first,
-                              first->second),
-                  "a policy is named after its file: rename one of them");
-        ParsedPolicy parsed = parse_policy(text, path, users_);
-        std::ranges::move(parsed.diagnostics, std::back_inserter(set_.diagnostics));
-        if (parsed.policy && added)
-            set_.policies.push_back(std::move(*parsed.policy));
-    }
-
-    UserDatabase& users_;
+    AddText add_text_;
     PolicySet set_;
-    std::map<std::string, std::string, std::less<>>
-        names_; ///< of policies, and where each came from
 };
 
 } // namespace
 
-PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users) {
-    SetReader reader(users);
+PolicyFiles& system_policy_files() {
+    static SystemPolicyFiles instance;
+    return instance;
+}
+
+PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
+                        const ParseOptions& options) {
+    std::map<std::string, std::string, std::less<>> names; // of policies, and where each came from
+    SetReader reader([&](const std::string& path, const std::string& text, PolicySet& set) {
+        const auto [first, added] = names.try_emplace(std::string(policy_name(path)), path);
+        if (!added)
+            set.diagnostics.push_back(
+                error_in(path,
+                         fmt::format("a second policy named '{}': the first is {}", first->first,
+                                     first->second),
+                         "a policy is named after its file: rename one of them"));
+        ParsedPolicy parsed = parse_policy(text, path, users, options);
+        std::ranges::move(parsed.diagnostics, std::back_inserter(set.diagnostics));
+        if (parsed.policy && added)
+            set.policies.push_back(std::move(*parsed.policy));
+    });
     for (const std::string& path : paths)
         reader.add(path);
     return reader.take();
+}
+
+PolicySet compose_policies(std::span<const std::string> paths, std::string_view name,
+                           UserDatabase& users) {
+    std::vector<SourceText> texts;
+    SetReader reader([&](const std::string& path, std::string text, PolicySet&) {
+        texts.push_back({.file = path, .text = std::move(text)});
+    });
+    for (const std::string& path : paths)
+        reader.add(path);
+    PolicySet set = reader.take();
+    ParsedPolicy parsed = compose_documents(texts, name, users);
+    std::ranges::move(parsed.diagnostics, std::back_inserter(set.diagnostics));
+    if (parsed.policy)
+        set.policies.push_back(std::move(*parsed.policy));
+    return set;
 }
 
 } // namespace llexec

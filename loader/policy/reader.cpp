@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "policy/reader.hpp"
 
+#include "llexec/lint.hpp"
 #include "policy/text.hpp"
 
 #include <fmt/format.h>
@@ -15,25 +16,33 @@ namespace {
 struct KnownKey {
     Place place;
     std::string_view key;
+    bool standard = false; ///< Landlock Config has it
 };
 
 constexpr std::array known_keys{
-    KnownKey{Place::root, "abi"},
-    KnownKey{Place::root, "variable"},
-    KnownKey{Place::root, "ruleset"},
-    KnownKey{Place::root, "path_beneath"},
-    KnownKey{Place::root, "net_port"},
+    KnownKey{Place::root, "abi", true},
+    KnownKey{Place::root, "variable", true},
+    KnownKey{Place::root, "ruleset", true},
+    KnownKey{Place::root, "path_beneath", true},
+    KnownKey{Place::root, "net_port", true},
+    KnownKey{Place::root, "include"},
     KnownKey{Place::root, "match"},
     KnownKey{Place::root, "enforce"},
-    KnownKey{Place::variable, "name"},
-    KnownKey{Place::variable, "literal"},
-    KnownKey{Place::ruleset, "handled_access_fs"},
-    KnownKey{Place::ruleset, "handled_access_net"},
-    KnownKey{Place::ruleset, "scoped"},
-    KnownKey{Place::path_beneath, "allowed_access"},
-    KnownKey{Place::path_beneath, "parent"},
-    KnownKey{Place::net_port, "allowed_access"},
-    KnownKey{Place::net_port, "port"},
+    KnownKey{Place::root, "lint"},
+    KnownKey{Place::variable, "name", true},
+    KnownKey{Place::variable, "literal", true},
+    KnownKey{Place::ruleset, "handled_access_fs", true},
+    KnownKey{Place::ruleset, "handled_access_net", true},
+    KnownKey{Place::ruleset, "scoped", true},
+    KnownKey{Place::ruleset, "quiet_access_fs"},
+    KnownKey{Place::ruleset, "quiet_access_net"},
+    KnownKey{Place::ruleset, "quiet_scoped"},
+    KnownKey{Place::path_beneath, "allowed_access", true},
+    KnownKey{Place::path_beneath, "parent", true},
+    KnownKey{Place::path_beneath, "quiet"},
+    KnownKey{Place::net_port, "allowed_access", true},
+    KnownKey{Place::net_port, "port", true},
+    KnownKey{Place::net_port, "quiet"},
     KnownKey{Place::match, "exe"},
     KnownKey{Place::match, "user"},
     KnownKey{Place::match, "group"},
@@ -43,6 +52,7 @@ constexpr std::array known_keys{
     KnownKey{Place::enforce, "compat"},
     KnownKey{Place::enforce, "missing_paths"},
     KnownKey{Place::enforce, "log"},
+    KnownKey{Place::lint, "allow"},
 };
 
 // Words with a meaning that this version does not have: taking them for a typing mistake would
@@ -68,6 +78,8 @@ std::string_view name_of(Place place) {
         return "match";
     case Place::enforce:
         return "enforce";
+    case Place::lint:
+        return "lint";
     }
     return "";
 }
@@ -79,12 +91,14 @@ std::string describe_place(Syntax syntax, Place place) {
     if (place == Place::root)
         return "at the top level, before the first table";
     const std::string_view name = name_of(place);
-    return place == Place::enforce ? fmt::format("in [{}]", name) : fmt::format("in [[{}]]", name);
+    return place == Place::enforce || place == Place::lint ? fmt::format("in [{}]", name)
+                                                           : fmt::format("in [[{}]]", name);
 }
 
-bool contains(std::span<const KnownKey> keys, Place place, std::string_view key) {
-    return std::ranges::any_of(
+const KnownKey* find_key(std::span<const KnownKey> keys, Place place, std::string_view key) {
+    const auto found = std::ranges::find_if(
         keys, [&](const KnownKey& known) { return known.place == place && known.key == key; });
+    return found == keys.end() ? nullptr : &*found;
 }
 
 std::string advice_for(Syntax syntax, Place place, const Member& member) {
@@ -104,37 +118,33 @@ std::string advice_for(Syntax syntax, Place place, const Member& member) {
 
 } // namespace
 
-void Reader::report(Severity severity, Position position, std::string message, std::string advice) {
-    failed_ = failed_ || severity == Severity::error;
-    diagnostics_.emplace(position, Diagnostic{.severity = severity,
+void Reader::error(Position position, std::string message, std::string advice) {
+    failed_ = true;
+    diagnostics_.emplace(position, Diagnostic{.severity = Severity::error,
                                               .file = file_,
                                               .position = position,
                                               .message = std::move(message),
                                               .advice = std::move(advice)});
 }
 
-void Reader::error(Position position, std::string message, std::string advice) {
-    report(Severity::error, position, std::move(message), std::move(advice));
-}
-
-void Reader::warning(Position position, std::string message, std::string advice) {
-    report(Severity::warning, position, std::move(message), std::move(advice));
-}
-
-void Reader::note(Position position, std::string message, std::string advice) {
-    report(Severity::note, position, std::move(message), std::move(advice));
+void Reader::lint(std::string_view name, Position position, std::string message,
+                  std::string advice) {
+    diagnostics_.emplace(
+        position, make_finding(name, file_, position, std::move(message), std::move(advice)));
 }
 
 void Reader::check_keys(const Node& table, Place place) {
     for (const Member& member : table.members) {
-        if (contains(known_keys, place, member.key))
-            continue;
         const std::string key = printable(member.spelling);
-        if (contains(unsupported_keys, place, member.key))
+        if (const KnownKey* known = find_key(known_keys, place, member.key)) {
+            if (standard_ && !known->standard)
+                error(member.position, fmt::format("'{}' is not a key of Landlock Config", key));
+        } else if (find_key(unsupported_keys, place, member.key) != nullptr) {
             error(member.position, fmt::format("'{}' is not supported by this version", key));
-        else
+        } else {
             error(member.position, fmt::format("unknown key '{}'", key),
                   advice_for(syntax_, place, member));
+        }
     }
 }
 

@@ -16,17 +16,20 @@
 namespace llexec {
 
 /// The tables of a policy file, for messages about keys in the wrong one.
-enum class Place { root, variable, ruleset, path_beneath, net_port, match, enforce };
+enum class Place { root, variable, ruleset, path_beneath, net_port, match, enforce, lint };
 
 /// Collects findings about one file. The getters report what has the wrong shape and return nothing
 /// for it, so that the caller goes on and all findings of a file come out together.
 class Reader {
   public:
-    Reader(std::string file, Syntax syntax) : file_(std::move(file)), syntax_(syntax) {}
+    /// `standard`: what Landlock Config does not have is an error.
+    Reader(std::string file, Syntax syntax, bool standard = false)
+        : file_(std::move(file)), syntax_(syntax), standard_(standard) {}
 
     void error(Position position, std::string message, std::string advice = {});
-    void warning(Position position, std::string message, std::string advice = {});
-    void note(Position position, std::string message, std::string advice = {});
+    /// A finding of the lint of that name, see llexec/lint.hpp.
+    void lint(std::string_view name, Position position, std::string message,
+              std::string advice = {});
 
     /// Reports each key of `table` that this place does not have.
     void check_keys(const Node& table, Place place);
@@ -55,11 +58,14 @@ class Reader {
     /// True if there was an error, taken or not.
     [[nodiscard]] bool failed() const { return failed_; }
 
-  private:
-    void report(Severity severity, Position position, std::string message, std::string advice);
+    [[nodiscard]] const std::string& file() const { return file_; }
+    [[nodiscard]] Syntax syntax() const { return syntax_; }
+    [[nodiscard]] bool standard() const { return standard_; }
 
+  private:
     std::string file_;
     Syntax syntax_;
+    bool standard_;
     std::multimap<Position, Diagnostic>
         diagnostics_; ///< those of one place stay in the order of their reports
     bool failed_ = false;

@@ -25,6 +25,46 @@ std::uint64_t access_of(const Policy& policy, std::string_view path) {
 
 } // namespace
 
+TEST_CASE("rights without a name are written as the kernel's number") {
+    const Policy policy = parse_valid(
+        "[[ruleset]]\nhandled_access_fs = [\"execute\", 0x100000]\nhandled_access_net = [8]\n"
+        "[[path_beneath]]\nallowed_access = [0x200004]\nparent = [\"/a\"]\n");
+    CHECK(policy.handled == AccessMasks{.fs = 0x300005, .net = 8, .scoped = 0});
+    CHECK(access_of(policy, "/a") == 0x200004);
+    CHECK(
+        findings("[[ruleset]]\nhandled_access_fs = [0]\nscoped = [-1]\n") ==
+        Findings{"2:22 error: 0 is not a set of rights", "3:11 error: -1 is not a set of rights"});
+}
+
+TEST_CASE("quiet rights and quiet rules") {
+    const Policy policy = parse_valid(
+        "[[ruleset]]\nhandled_access_fs = [\"execute\", \"read_file\"]\nquiet_access_fs = "
+        "[\"read_file\"]\nscoped = [\"signal\"]\nquiet_scoped = [\"signal\"]\n"
+        "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/a\", \"/b\"]\n"
+        "[[path_beneath]]\nquiet = true\nparent = [\"/b\", \"/c\"]\n");
+    CHECK(policy.quiet == AccessMasks{.fs = 4, .net = 0, .scoped = 2});
+    REQUIRE(policy.paths.size() == 3);
+    CHECK_FALSE(policy.paths[0].quiet);
+    CHECK(policy.paths[1].quiet);
+    CHECK(policy.paths[1].access == 1);
+    CHECK(policy.paths[2].quiet);
+    CHECK(policy.paths[2].access == 0);
+}
+
+TEST_CASE("what could never be quiet is refused") {
+    CHECK(findings(
+              "[[ruleset]]\nscoped = [\"signal\"]\nquiet_scoped = [\"abstract_unix_socket\"]\n") ==
+          Findings{"3:1 error: 'quiet_scoped' has rights that are not handled"});
+    CHECK(findings("[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/a\"]\nquiet = "
+                   "true\n") ==
+          Findings{"3:11 error: a quiet rule, but no right of its class is quiet"});
+    CHECK(
+        findings("[[net_port]]\nallowed_access = [\"bind_tcp\"]\nport = [1]\nquiet = \"yes\"\n") ==
+        Findings{"4:9 error: 'quiet' is a string, not a boolean"});
+    CHECK(findings("[[path_beneath]]\nparent = [\"/a\"]\nquiet = false\n") ==
+          Findings{"1:1 error: 'allowed_access' is missing"});
+}
+
 TEST_CASE("a document without content is refused") {
     const Findings empty{"0:0 error: empty configuration"};
     CHECK(findings("") == empty);
@@ -149,8 +189,8 @@ TEST_CASE("a keyword of another class is refused, and an unknown one gets a sugg
     REQUIRE(parsed.diagnostics.size() == 1);
     CHECK(parsed.diagnostics[0].message == "unknown filesystem right 'read_fil'");
     CHECK(parsed.diagnostics[0].advice == "did you mean 'read_file'?");
-    CHECK(findings("[[ruleset]]\nhandled_access_fs = [1]\n") ==
-          Findings{"2:22 error: expected a string, found an integer"});
+    CHECK(findings("[[ruleset]]\nhandled_access_fs = [true]\n") ==
+          Findings{"2:22 error: expected a string, found a boolean"});
 }
 
 TEST_CASE("several rulesets are one: their rights are joined") {
@@ -177,7 +217,7 @@ TEST_CASE("rules on one path are joined, whatever way it is written") {
     REQUIRE(policy.paths.size() == 2);
     CHECK(access_of(policy, "/a/b") == 5);
     CHECK(access_of(policy, "/a/../a/b") == 4);
-    CHECK(policy.paths[1].position == Position{.line = 3, .column = 11});
+    CHECK(policy.paths[1].grants.at(0).position == Position{.line = 3, .column = 11});
 }
 
 TEST_CASE("rules on one port are joined") {

@@ -15,6 +15,14 @@ using namespace llexec::testing;
 
 namespace {
 
+std::vector<Grant> at(Position position) {
+    return {{.access = 1, .file = 0, .position = position}};
+}
+
+PathRule on(std::string path, std::uint64_t access, Position position) {
+    return {.path = std::move(path), .access = access, .grants = at(position)};
+}
+
 /// Handles every right that this version knows, with a rule of every right on a directory and on a
 /// port.
 Policy everything() {
@@ -23,9 +31,9 @@ Policy everything() {
     policy.file = "everything.toml";
     policy.handled = rights_of_abi(11);
     policy.paths = {
-        {.path = "/usr", .access = policy.handled.fs, .position = {.line = 1, .column = 2}}};
+        {.path = "/usr", .access = policy.handled.fs, .grants = at({.line = 1, .column = 2})}};
     policy.ports = {
-        {.port = 443, .access = policy.handled.net, .position = {.line = 3, .column = 4}}};
+        {.port = 443, .access = policy.handled.net, .grants = at({.line = 3, .column = 4})}};
     return policy;
 }
 
@@ -126,6 +134,49 @@ TEST_CASE("a kernel that can enforce nothing of a policy is an error, even with 
     CHECK(built.error().diagnostics.size() == 2);
 }
 
+TEST_CASE("a right that only the kernel knows is enforced, on files too where it is theirs") {
+    FakeLandlock kernel(11);
+    kernel.unnamed_rights = (1ULL << 40) | (1ULL << 41);
+    kernel.unnamed_file_rights = 1ULL << 41;
+    Policy policy = everything();
+    policy.handled.fs |= kernel.unnamed_rights;
+    policy.paths = {on("/usr", 3ULL << 40, {1, 1}), on("/etc/passwd", (3ULL << 40) | 4, {2, 2})};
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(built->notes.empty());
+    CHECK(built->handled == policy.handled);
+    CHECK(kernel.path_rules["/usr"] == 3ULL << 40);
+    // A mixture that the kernel refuses on a file loses what has no name, not what has one.
+    CHECK(kernel.path_rules["/etc/passwd"] == 4);
+}
+
+TEST_CASE("quiet rights and rules reach the kernel, or are reported as lost") {
+    Policy policy = everything();
+    policy.quiet = {.fs = 4, .net = 1, .scoped = 1};
+    policy.paths = {PathRule{.path = "/usr", .access = 4, .quiet = true, .grants = at({1, 1})},
+                    PathRule{.path = "/etc", .access = 0, .quiet = true, .grants = at({2, 2})}};
+    policy.ports = {PortRule{.port = 80, .access = 0, .quiet = true, .grants = at({3, 3})}};
+    FakeLandlock kernel(11);
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(built->notes.empty());
+    CHECK(kernel.attr.quiet_access_fs == 4);
+    CHECK(kernel.attr.quiet_access_net == 1);
+    CHECK(kernel.attr.quiet_scoped == 1);
+    CHECK(kernel.quiet_objects == std::vector<std::string>{"/usr", "/etc", "80"});
+
+    FakeLandlock old(9);
+    const auto lost = build(policy, old);
+    REQUIRE(lost.has_value());
+    CHECK(old.quiet_objects.empty());
+    CHECK(lost->rules_skipped == 2);
+    CHECK(std::ranges::any_of(lost->notes, [](const Diagnostic& note) {
+        return note.message.starts_with("denials of quiet rights are logged");
+    }));
+    policy.enforce.compat = Compat::strict;
+    CHECK_FALSE(build(policy, old).has_value());
+}
+
 TEST_CASE("a right that this version does not know is reported, never dropped in silence") {
     FakeLandlock kernel(11);
     Policy policy = everything();
@@ -134,7 +185,7 @@ TEST_CASE("a right that this version does not know is reported, never dropped in
     REQUIRE(built.has_value());
     REQUIRE(built->notes.size() == 1);
     CHECK(built->notes[0].message ==
-          "filesystem rights 0x10000000000 are not known to this version of llexec");
+          "filesystem right 0x10000000000 stays unrestricted: this kernel does not have it");
     policy.enforce.compat = Compat::strict;
     CHECK_FALSE(build(policy, kernel).has_value());
 }
@@ -142,12 +193,11 @@ TEST_CASE("a right that this version does not know is reported, never dropped in
 TEST_CASE("a missing path costs its own rule and no other") {
     FakeLandlock kernel(7);
     kernel.open_errors["/secret"] = -EACCES;
-    const auto built = build(reading({{"/etc", read_file, {1, 1}},
-                                      {"/missing", read_file, {2, 2}},
-                                      {"/secret", read_file, {3, 3}},
-                                      {std::string("/usr\0/x", 7), read_file, {4, 4}},
-                                      {"/usr", read_file, {5, 5}}}),
-                             kernel);
+    const auto built = build(
+        reading({on("/etc", read_file, {1, 1}), on("/missing", read_file, {2, 2}),
+                 on("/secret", read_file, {3, 3}),
+                 on(std::string("/usr\0/x", 7), read_file, {4, 4}), on("/usr", read_file, {5, 5})}),
+        kernel);
     REQUIRE(built.has_value());
     CHECK(built->handled.fs == 0xd);
     CHECK(built->rules_added == 2);
@@ -164,7 +214,7 @@ TEST_CASE("a missing path costs its own rule and no other") {
 TEST_CASE("missing_paths = error refuses, and lists all that is missing") {
     FakeLandlock kernel(7);
     Policy policy = reading(
-        {{"/a", read_file, {1, 1}}, {"/b", read_file, {2, 2}}, {"/usr", read_file, {3, 3}}});
+        {on("/a", read_file, {1, 1}), on("/b", read_file, {2, 2}), on("/usr", read_file, {3, 3})});
     policy.enforce.missing_paths = MissingPaths::error;
     const auto built = build(policy, kernel);
     REQUIRE_FALSE(built.has_value());
@@ -186,7 +236,7 @@ TEST_CASE("a rule on a file loses the rights that only directories have") {
 
 TEST_CASE("a rule on a file with nothing but directory rights is an error") {
     FakeLandlock kernel(7);
-    const auto built = build(reading({{"/etc/passwd", read_dir, {5, 6}}}), kernel);
+    const auto built = build(reading({on("/etc/passwd", read_dir, {5, 6})}), kernel);
     REQUIRE_FALSE(built.has_value());
     CHECK(built.error().kind == ErrorKind::policy);
     REQUIRE(built.error().diagnostics.size() == 1);
@@ -210,9 +260,9 @@ TEST_CASE("logging that was asked for and that the kernel lacks is reported") {
     policy.enforce.log_position = {9, 7};
     REQUIRE(build(policy, kernel)->notes.size() == 1);
     CHECK(build(policy, kernel)->notes[0].position == Position{9, 7});
-    policy.enforce.log = LogMode::none;
+    policy.enforce.log = log_none;
     CHECK(build(policy, kernel)->notes.empty());
-    policy.enforce.log = LogMode::subdomains_off;
+    policy.enforce.log = log_subdomains_off;
     policy.enforce.compat = Compat::strict;
     CHECK_FALSE(build(policy, kernel).has_value());
     FakeLandlock newer(7);
@@ -250,8 +300,8 @@ TEST_CASE("a policy file's masks reach the kernel") {
 TEST_CASE("a dry run tells what another kernel would enforce, and makes nothing") {
     Policy policy;
     policy.handled = rights_of_abi(11);
-    policy.paths = {{.path = "/", .access = 1, .position = {}},
-                    {.path = "/nonexistent", .access = 1, .position = {.line = 7, .column = 3}}};
+    policy.paths = {{.path = "/", .access = 1, .grants = at({})},
+                    {.path = "/nonexistent", .access = 1, .grants = at({.line = 7, .column = 3})}};
     const std::size_t before = open_descriptors();
     {
         const auto built = dry_run(policy, 4);

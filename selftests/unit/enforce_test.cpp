@@ -29,7 +29,7 @@ TEST_CASE("the defaults of enforce deny") {
         CHECK(enforce.on_error == OnError::deny);
         CHECK(enforce.compat == Compat::best_effort);
         CHECK(enforce.missing_paths == MissingPaths::warn);
-        CHECK(enforce.log == LogMode::new_exec);
+        CHECK(enforce.log == log_new_exec);
         CHECK(enforce.log_position.line == 0);
     }
 }
@@ -45,9 +45,9 @@ TEST_CASE("each option of enforce takes each of its values") {
     CHECK(enforce_of("compat = \"best-effort\"").compat == Compat::best_effort);
     CHECK(enforce_of("missing_paths = \"error\"").missing_paths == MissingPaths::error);
     CHECK(enforce_of("missing_paths = \"warn\"").missing_paths == MissingPaths::warn);
-    CHECK(enforce_of("log = \"none\"").log == LogMode::none);
-    CHECK(enforce_of("log = \"subdomains-off\"").log == LogMode::subdomains_off);
-    CHECK(enforce_of("log = \"new-exec\"").log == LogMode::new_exec);
+    CHECK(enforce_of("log = \"none\"").log == log_none);
+    CHECK(enforce_of("log = \"subdomains-off\"").log == log_subdomains_off);
+    CHECK(enforce_of("log = \"new-exec\"").log == log_new_exec);
     CHECK(enforce_of("log = \"new-exec\"").log_position == Position{.line = 2, .column = 7});
 }
 
@@ -60,10 +60,18 @@ TEST_CASE("a wrong value of enforce is refused, never taken for the default") {
         {"compat = \"Strict\"", "2:10 error: 'compat' cannot be 'Strict'"},
         {"compat = true", "2:10 error: 'compat' is a boolean, not a string"},
         {"missing_paths = \"\"", "2:17 error: 'missing_paths' cannot be ''"},
-        {"log = [\"none\"]", "2:7 error: 'log' is an array, not a string"},
+        {"log = [\"none\"]", "2:8 error: unknown log flag 'none'"},
+        {"log = [1]", "2:8 error: expected a string, found an integer"},
+        {"log = 1", "2:7 error: 'log' is an integer, not a string"},
         {"modes = \"enforce\"", "2:1 error: unknown key 'modes'"},
     }));
     CHECK(findings(with_enforce(line)) == Findings{std::string(finding)});
+}
+
+TEST_CASE("log takes the kernel's flags as well") {
+    CHECK(enforce_of("log = []").log == 0);
+    CHECK(enforce_of("log = [\"log_same_exec_off\", \"log_subdomains_off\"]").log == 5);
+    CHECK(enforce_of("log = [\"log_new_exec_on\"]").log == log_new_exec);
 }
 
 TEST_CASE("the value that was meant is suggested") {

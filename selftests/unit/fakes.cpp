@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 #include "llexec/landlock_uapi.hpp"
+#include "llexec/policy_dump.hpp"
 
 #include <fmt/format.h>
 
@@ -50,33 +51,48 @@ Result<std::optional<std::uint32_t>> FakeUsers::group_id(const std::string& name
 }
 
 int FakeLandlock::create_ruleset(const RulesetAttr& wanted) {
-    const AccessMasks known = rights_of_abi(abi_);
+    AccessMasks known = rights_of_abi(abi_);
+    known.fs |= unnamed_rights;
     if ((wanted.handled_access_fs & ~known.fs) != 0 ||
         (wanted.handled_access_net & ~known.net) != 0 || (wanted.scoped & ~known.scoped) != 0)
         return -EINVAL;
+    if ((wanted.quiet_access_fs & ~wanted.handled_access_fs) != 0 ||
+        (wanted.quiet_access_net & ~wanted.handled_access_net) != 0 ||
+        (wanted.quiet_scoped & ~wanted.scoped) != 0)
+        return -EINVAL;
+    const bool quiet =
+        (wanted.quiet_access_fs | wanted.quiet_access_net | wanted.quiet_scoped) != 0;
+    if (quiet && abi_ < uapi::quiet_abi)
+        return -E2BIG;
     if (wanted.handled_access_fs == 0 && wanted.handled_access_net == 0 && wanted.scoped == 0)
         return -ENOMSG;
     attr = wanted;
     return new_fd();
 }
 
-int FakeLandlock::add_path_rule(int, std::uint64_t access, int parent) {
-    if (access == 0)
+int FakeLandlock::add_path_rule(int, std::uint64_t access, int parent, std::uint32_t flags) {
+    if (access == 0 && flags == 0)
         return -ENOMSG;
-    if ((access & ~attr.handled_access_fs) != 0)
+    if ((access & ~attr.handled_access_fs) != 0 || (flags != 0 && attr.quiet_access_fs == 0))
         return -EINVAL;
-    if (is_directory(parent) == 0 && (access & ~file_rights()) != 0)
+    if (is_directory(parent) == 0 && (access & ~(file_rights() | unnamed_file_rights)) != 0)
         return -EINVAL;
     path_rules[opened_.at(parent)] |= access;
+    if (flags != 0)
+        quiet_objects.push_back(opened_.at(parent));
     return 0;
 }
 
-int FakeLandlock::add_port_rule(int, std::uint64_t access, std::uint64_t port) {
-    if (access == 0)
+int FakeLandlock::add_port_rule(int, std::uint64_t access, std::uint64_t port,
+                                std::uint32_t flags) {
+    if (access == 0 && flags == 0)
         return -ENOMSG;
-    if ((access & ~attr.handled_access_net) != 0 || port > 65535)
+    if ((access & ~attr.handled_access_net) != 0 || port > 65535 ||
+        (flags != 0 && attr.quiet_access_net == 0))
         return -EINVAL;
     port_rules[port] |= access;
+    if (flags != 0)
+        quiet_objects.push_back(std::to_string(port));
     return 0;
 }
 
@@ -128,6 +144,10 @@ std::vector<std::string> findings(std::string_view text, std::string_view file) 
                                      to_string(d.severity), d.message));
     CHECK(parsed.policy.has_value() != has_errors(parsed.diagnostics));
     return result;
+}
+
+std::string meaning(const Policy& policy) {
+    return *dump_policy(policy, DumpFormat::json);
 }
 
 std::size_t open_descriptors() {

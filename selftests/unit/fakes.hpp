@@ -15,6 +15,11 @@
 
 namespace llexec::testing {
 
+// What the words of `log` stand for.
+inline constexpr std::uint32_t log_new_exec = 2;
+inline constexpr std::uint32_t log_none = 1;
+inline constexpr std::uint32_t log_subdomains_off = 6;
+
 /// root = 0, www-data = 33, both as user and as group; looking up "broken" fails with EIO.
 class FakeUsers final : public UserDatabase {
   public:
@@ -34,8 +39,9 @@ class FakeLandlock final : public LandlockSyscalls {
     int abi_version() override { return abi_; }
     int errata() override { return errata_answer; }
     int create_ruleset(const RulesetAttr& attr) override;
-    int add_path_rule(int ruleset, std::uint64_t access, int parent) override;
-    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port) override;
+    int add_path_rule(int ruleset, std::uint64_t access, int parent, std::uint32_t flags) override;
+    int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port,
+                      std::uint32_t flags) override;
     int restrict_self(int ruleset, std::uint32_t flags) override;
     int open_path(const char* path) override;
     int is_directory(int fd) override;
@@ -45,6 +51,8 @@ class FakeLandlock final : public LandlockSyscalls {
     std::map<std::string, Object, std::less<>> objects{
         {"/usr", Object::directory}, {"/etc", Object::directory}, {"/etc/passwd", Object::file}};
     std::map<std::string, int, std::less<>> open_errors; ///< negative errno values, by path
+    std::uint64_t unnamed_rights = 0;      ///< filesystem rights that llexec does not know
+    std::uint64_t unnamed_file_rights = 0; ///< those of them that files have
     int errata_answer = 0;
     int restrict_answer = 0;
     int no_new_privs_answer = 0;
@@ -53,7 +61,8 @@ class FakeLandlock final : public LandlockSyscalls {
     RulesetAttr attr{};
     std::map<std::string, std::uint64_t, std::less<>> path_rules;
     std::map<std::uint64_t, std::uint64_t> port_rules;
-    std::vector<std::string> calls; ///< "no_new_privs", "restrict FLAGS"
+    std::vector<std::string> quiet_objects; ///< paths and ports, in order
+    std::vector<std::string> calls;         ///< "no_new_privs", "restrict FLAGS"
 
   private:
     int abi_;
@@ -69,6 +78,9 @@ class FakeLandlock final : public LandlockSyscalls {
 /// The findings of a text as "line:column severity: message", in order.
 [[nodiscard]] std::vector<std::string> findings(std::string_view text,
                                                 std::string_view file = "test.toml");
+
+/// All that a policy means, to compare policies.
+[[nodiscard]] std::string meaning(const Policy& policy);
 
 /// How many file descriptors this process has open.
 [[nodiscard]] std::size_t open_descriptors();

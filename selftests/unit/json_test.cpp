@@ -85,7 +85,7 @@ port = [80, 443]
     CHECK(json.enforce.on_error == OnError::allow);
     CHECK(json.enforce.compat == Compat::strict);
     CHECK(json.enforce.missing_paths == MissingPaths::error);
-    CHECK(json.enforce.log == LogMode::none);
+    CHECK(json.enforce.log == log_none);
 }
 
 TEST_CASE("a member that is null counts as absent") {
@@ -165,7 +165,7 @@ TEST_CASE("advice is written in the document's own syntax") {
           "at least one of handledAccessFs, handledAccessNet and scoped is needed");
     CHECK(json.diagnostics[1].advice == "write \"netPort\": [{...}]");
     CHECK(json.diagnostics[2].advice == "known here: 'abi', 'variable', 'ruleset', 'pathBeneath', "
-                                        "'netPort', 'match' or 'enforce'");
+                                        "'netPort', 'include', 'match', 'enforce' or 'lint'");
     const ParsedPolicy place = parse(R"({"port": [1]})", "test.json");
     CHECK(place.diagnostics[1].advice == "'port' belongs in \"netPort\"");
 }

@@ -58,14 +58,14 @@ TEST_CASE("no Landlock, Landlock disabled and a refused question are told apart"
 
 TEST_CASE("enforce options become the kernel's flags") {
     struct Row {
-        LogMode log;
+        std::uint32_t log;
         bool no_new_privs;
         std::uint32_t flags;
     };
-    const Row row = GENERATE(
-        Row{LogMode::new_exec, true, 0x12}, Row{LogMode::new_exec, false, 0x02},
-        Row{LogMode::none, true, 0x11}, Row{LogMode::none, false, 0x01},
-        Row{LogMode::subdomains_off, true, 0x16}, Row{LogMode::subdomains_off, false, 0x06});
+    const Row row =
+        GENERATE(Row{log_new_exec, true, 0x12}, Row{log_new_exec, false, 0x02},
+                 Row{log_none, true, 0x11}, Row{log_none, false, 0x01},
+                 Row{log_subdomains_off, true, 0x16}, Row{log_subdomains_off, false, 0x06});
     Enforce enforce;
     enforce.log = row.log;
     enforce.no_new_privs = row.no_new_privs;
