@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace llexec {
@@ -93,9 +95,34 @@ struct BuiltRuleset {
 [[nodiscard]] Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
                                                  LandlockSyscalls& syscalls = system_landlock());
 
-/// build_ruleset() for a kernel of that ABI version (1 or more), whatever kernel is running: paths
-/// are opened as they are here, and no ruleset is made. `fd` is a placeholder.
-[[nodiscard]] Result<BuiltRuleset> dry_run(const Policy& policy, int abi);
+/// A file or directory as stat(2) tells it from others.
+struct FileObject {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+
+    friend auto operator<=>(const FileObject&, const FileObject&) = default;
+};
+
+/// What a ruleset would hold.
+struct DryRun {
+    struct Rule {
+        FileObject object;
+        bool directory = false;
+        std::uint64_t access = 0;
+        std::string path; ///< as PathRule has it
+    };
+    AccessMasks handled;
+    std::vector<Diagnostic> notes;                ///< as BuiltRuleset has them
+    std::vector<Rule> rules;                      ///< in the order of the policy's paths
+    std::map<std::uint16_t, std::uint64_t> ports; ///< rights by port
+};
+
+/// build_ruleset() for that kernel, whatever kernel is running: paths are opened as they are here,
+/// and no ruleset is made.
+[[nodiscard]] Result<DryRun> dry_run(const Policy& policy, const KernelSupport& support);
+
+/// What a kernel of that Landlock ABI version (1 or more) can do.
+[[nodiscard]] KernelSupport support_of_abi(int abi);
 
 /// The flags of landlock_restrict_self(2) (LANDLOCK_RESTRICT_SELF_*: the LOG flags, ABI 7, and
 /// NO_NEW_PRIVS, ABI 11) that an [enforce] table asks for, whatever the running kernel knows.

@@ -60,7 +60,7 @@ struct Enforced {
 std::vector<Enforced> check_abi(PolicySet& set, int abi) {
     std::vector<Enforced> result;
     std::erase_if(set.policies, [&](const Policy& policy) {
-        auto built = dry_run(policy, abi);
+        auto built = dry_run(policy, support_of_abi(abi));
         std::vector<Diagnostic>& notes = built ? built->notes : built.error().diagnostics;
         std::ranges::move(notes, std::back_inserter(set.diagnostics));
         if (!built)

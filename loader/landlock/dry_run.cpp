@@ -3,47 +3,74 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <utility>
 
 namespace llexec {
 namespace {
 
-class DryRunLandlock final : public LandlockSyscalls {
+/// Takes down what the builder asks of a kernel.
+class RecordingLandlock final : public LandlockSyscalls {
   public:
-    explicit DryRunLandlock(int abi) : abi_(abi) {}
+    explicit RecordingLandlock(const KernelSupport& support) : support_(support) {}
 
-    int abi_version() override { return abi_; }
-    int errata() override { return 0; }
+    int abi_version() override { return support_.abi; }
+    int errata() override { return static_cast<int>(support_.errata); }
     int create_ruleset(const RulesetAttr& attr) override {
-        const AccessMasks known = rights_of_abi(abi_);
+        const AccessMasks& known = support_.rights;
         if ((attr.handled_access_fs & ~known.fs) != 0 ||
             (attr.handled_access_net & ~known.net) != 0 || (attr.scoped & ~known.scoped) != 0)
             return -EINVAL;
         const int fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
     }
-    int add_path_rule(int /*ruleset*/, std::uint64_t /*access*/, int /*parent*/,
+    int add_path_rule(int /*ruleset*/, std::uint64_t access, int parent,
                       std::uint32_t /*flags*/) override {
+        struct stat status{};
+        if (::fstat(parent, &status) < 0)
+            return -errno;
+        rules.push_back({.object = {.device = status.st_dev, .inode = status.st_ino},
+                         .directory = S_ISDIR(status.st_mode),
+                         .access = access,
+                         .path = opened_});
         return 0;
     }
-    int add_port_rule(int /*ruleset*/, std::uint64_t /*access*/, std::uint64_t /*port*/,
+    int add_port_rule(int /*ruleset*/, std::uint64_t access, std::uint64_t port,
                       std::uint32_t /*flags*/) override {
+        ports[static_cast<std::uint16_t>(port)] |= access;
         return 0;
     }
     int restrict_self(int /*ruleset*/, std::uint32_t /*flags*/) override { return -EPERM; }
-    int open_path(const char* path) override { return system_landlock().open_path(path); }
+    int open_path(const char* path) override {
+        opened_ = path;
+        return system_landlock().open_path(path);
+    }
     int is_directory(int fd) override { return system_landlock().is_directory(fd); }
     int set_no_new_privs() override { return -EPERM; }
 
+    std::vector<DryRun::Rule> rules;
+    std::map<std::uint16_t, std::uint64_t> ports;
+
   private:
-    int abi_;
+    KernelSupport support_;
+    std::string opened_; ///< last; a rule is added to what was opened for it
 };
 
 } // namespace
 
-Result<BuiltRuleset> dry_run(const Policy& policy, int abi) {
-    DryRunLandlock kernel(abi);
-    const KernelSupport support{.abi = abi, .errata = 0, .rights = rights_of_abi(abi)};
-    return build_ruleset(policy, support, kernel);
+Result<DryRun> dry_run(const Policy& policy, const KernelSupport& support) {
+    RecordingLandlock kernel(support);
+    auto built = build_ruleset(policy, support, kernel);
+    if (!built)
+        return std::unexpected(std::move(built.error()));
+    return DryRun{.handled = built->handled,
+                  .notes = std::move(built->notes),
+                  .rules = std::move(kernel.rules),
+                  .ports = std::move(kernel.ports)};
+}
+
+KernelSupport support_of_abi(int abi) {
+    return {.abi = abi, .errata = 0, .rights = rights_of_abi(abi)};
 }
 
 } // namespace llexec

@@ -304,7 +304,7 @@ TEST_CASE("a dry run tells what another kernel would enforce, and makes nothing"
                     {.path = "/nonexistent", .access = 1, .grants = at({.line = 7, .column = 3})}};
     const std::size_t before = open_descriptors();
     {
-        const auto built = dry_run(policy, 4);
+        const auto built = dry_run(policy, support_of_abi(4));
         REQUIRE(built.has_value());
         CHECK(built->handled == rights_of_abi(4));
         CHECK(built->rules_added == 1);
@@ -313,6 +313,6 @@ TEST_CASE("a dry run tells what another kernel would enforce, and makes nothing"
     }
     CHECK(open_descriptors() == before);
     policy.enforce.compat = Compat::strict;
-    CHECK_FALSE(dry_run(policy, 4).has_value());
-    CHECK(dry_run(policy, 11).has_value());
+    CHECK_FALSE(dry_run(policy, support_of_abi(4)).has_value());
+    CHECK(dry_run(policy, support_of_abi(11)).has_value());
 }

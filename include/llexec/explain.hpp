@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What a policy allows, answered from the rules that enforcement would use.
+#pragma once
+
+#include "llexec/access.hpp"
+#include "llexec/landlock.hpp"
+#include "llexec/policy.hpp"
+#include "llexec/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace llexec {
+
+/// Something that a program may do.
+struct AccessRequest {
+    /// What the rights are needed on.
+    enum class Target {
+        object,    ///< the file or directory at `path`
+        directory, ///< the directory that has, or would have, `path` as an entry
+        port,
+        scope,  ///< whatever is outside of the domain
+        rename, ///< `path` becomes `new_path`
+        link,   ///< `new_path` becomes another name of `path`
+    };
+    std::string text; ///< as written
+    Target target = Target::object;
+    std::uint64_t rights = 0;           ///< of the target's class; for rename and link none
+    std::uint64_t object_rights = 0;    ///< with `directory`: rights on the new object, too
+    std::uint64_t directory_rights = 0; ///< with `object`: these instead, if it is a directory
+    std::string path = {};
+    std::string new_path = {};
+    std::uint16_t port = 0;
+};
+
+struct AccessVerb {
+    std::string_view name;
+    std::string_view argument; ///< "PATH", "PORT", "OLD:NEW", or empty
+    std::string_view summary;
+};
+
+/// The verbs of parse_access().
+[[nodiscard]] std::span<const AccessVerb> access_verbs();
+
+/// "VERB:ARGUMENT", such as "read:/etc/passwd" or "tcp-connect:443"; also the name of a right in
+/// place of the verb. Kind policy if it is anything else.
+[[nodiscard]] Result<AccessRequest> parse_access(std::string_view text);
+
+/// Why one right is granted or not.
+struct RightVerdict {
+    enum class Why {
+        not_handled, ///< allowed: the policy does not restrict it
+        granted,     ///< allowed: by `grants`
+        no_rule,     ///< denied: no rule grants it there
+        more_rights, ///< denied (EXDEV): the file would gain this right by moving to `where`
+    };
+    AccessClass access_class = AccessClass::fs;
+    std::uint64_t right = 0; ///< one bit
+    Why why = Why::no_rule;
+    std::string where = {};          ///< path or port that it was needed on; empty for scopes
+    std::string rule = {};           ///< the path of the rule that grants it, as written
+    std::optional<Grant> grant = {}; ///< where that rule is written, see Policy::file_of()
+
+    [[nodiscard]] bool allowed() const { return why == Why::not_handled || why == Why::granted; }
+};
+
+struct Verdict {
+    bool allowed = false;
+    int error = 0;      ///< what the program gets if it is denied: EACCES, EXDEV or EPERM
+    bool exists = true; ///< false: the path is not there, and is judged by what is above it
+    std::vector<RightVerdict> rights; ///< in the order in which they are checked
+};
+
+/// Answers for one policy and one kernel. The paths of rules are opened once, when it is made.
+class Explainer {
+  public:
+    /// As dry_run(); `policy` must outlive it.
+    [[nodiscard]] static Result<Explainer> make(const Policy& policy, const KernelSupport& support);
+
+    /// Whether this policy alone allows a request. Symbolic links are followed as the system call
+    /// would. It speaks of Landlock only: not of permissions, nor of file descriptors that a
+    /// program has inherited. Kind system if the path cannot be examined.
+    [[nodiscard]] Result<Verdict> explain(const AccessRequest& request) const;
+
+    [[nodiscard]] const Policy& policy() const { return *policy_; }
+    [[nodiscard]] const DryRun& ruleset() const { return ruleset_; }
+
+  private:
+    Explainer(const Policy& policy, DryRun ruleset)
+        : policy_(&policy), ruleset_(std::move(ruleset)) {}
+
+    const Policy* policy_;
+    DryRun ruleset_;
+};
+
+} // namespace llexec

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Landlock's own decision, made again from the rules of a policy. What it has to agree with is
+// security/landlock/fs.c; a test compares the two.
+#include "llexec/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <sys/stat.h>
+
+namespace llexec {
+namespace {
+
+using Target = AccessRequest::Target;
+using Why = RightVerdict::Why;
+
+/// A file or directory, and its directories up to the root.
+struct Hierarchy {
+    struct Place {
+        FileObject object;
+        std::string path;
+    };
+    std::vector<Place> places; ///< from the object up; never empty
+    mode_t mode = 0;           ///< of the object
+    bool exists = true;        ///< false: the object is not there, and this is what is above it
+};
+
+std::string directory_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+std::string without_trailing_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/'))
+        path.pop_back();
+    return path;
+}
+
+std::optional<std::string> real_path(const std::string& path) {
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                           std::free);
+    return real ? std::optional<std::string>(real.get()) : std::nullopt;
+}
+
+Result<> add_place(const std::string& path, Hierarchy& hierarchy, bool follow) {
+    struct stat status{};
+    if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) < 0)
+        return system_error(errno, fmt::format("cannot stat '{}'", path));
+    if (hierarchy.places.empty())
+        hierarchy.mode = status.st_mode;
+    hierarchy.places.push_back(
+        {.object = {.device = status.st_dev, .inode = status.st_ino}, .path = path});
+    return {};
+}
+
+/// Of a path without symbolic links.
+Result<Hierarchy> hierarchy_of_real(std::string path) {
+    Hierarchy hierarchy;
+    for (;; path = directory_of(path)) {
+        if (Result<> added = add_place(path, hierarchy, false); !added)
+            return std::unexpected(std::move(added.error()));
+        if (path == "/")
+            return hierarchy;
+    }
+}
+
+/// Symbolic links are followed. What is not there is left out, up to the nearest directory that is.
+Result<Hierarchy> hierarchy_of(std::string path) {
+    bool exists = true;
+    for (;;) {
+        if (const auto real = real_path(path)) {
+            Result<Hierarchy> hierarchy = hierarchy_of_real(*real);
+            if (hierarchy)
+                hierarchy->exists = exists;
+            return hierarchy;
+        }
+        if (errno != ENOENT || path == "/")
+            return system_error(errno, fmt::format("cannot find '{}'", path));
+        exists = false;
+        path = directory_of(without_trailing_slashes(path));
+    }
+}
+
+/// The last component is not followed, as rename(2) and link(2) do it.
+Result<Hierarchy> hierarchy_of_entry(const std::string& path) {
+    const std::string trimmed = without_trailing_slashes(path);
+    const auto directory = real_path(directory_of(trimmed));
+    if (!directory)
+        return system_error(errno, fmt::format("cannot find '{}'", directory_of(trimmed)));
+    return hierarchy_of_real((*directory == "/" ? "" : *directory) +
+                             trimmed.substr(trimmed.rfind('/')));
+}
+
+std::uint64_t fs_right(std::string_view name) {
+    return find_access_right(AccessClass::fs, name)->bit;
+}
+
+/// The right that is needed to make an entry of that type.
+std::uint64_t making_right(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFLNK:
+        return fs_right("make_sym");
+    case S_IFDIR:
+        return fs_right("make_dir");
+    case S_IFCHR:
+        return fs_right("make_char");
+    case S_IFBLK:
+        return fs_right("make_block");
+    case S_IFIFO:
+        return fs_right("make_fifo");
+    case S_IFSOCK:
+        return fs_right("make_sock");
+    default:
+        return fs_right("make_reg");
+    }
+}
+
+std::uint64_t removing_right(mode_t mode) {
+    return S_ISDIR(mode) ? fs_right("remove_dir") : fs_right("remove_file");
+}
+
+class Judge {
+  public:
+    Judge(const Policy& policy, const DryRun& ruleset) : policy_(policy), ruleset_(ruleset) {
+        // A ruleset of filesystem rights denies reparenting also where it does not handle refer.
+        handled_fs_ = ruleset.handled.fs == 0 ? 0 : ruleset.handled.fs | fs_right("refer");
+    }
+
+    Result<Verdict> judge(const AccessRequest& request) {
+        switch (request.target) {
+        case Target::object:
+            return judge_object(request);
+        case Target::directory:
+            return judge_entry(request);
+        case Target::rename:
+        case Target::link:
+            return judge_move(request);
+        case Target::port:
+            judge_port(request);
+            return finish(EACCES);
+        case Target::scope:
+            judge_scope(request);
+            return finish(EPERM);
+        }
+        return finish(EACCES);
+    }
+
+  private:
+    Result<Verdict> finish(int error) {
+        verdict_.allowed = std::ranges::all_of(verdict_.rights, &RightVerdict::allowed);
+        verdict_.error = verdict_.allowed ? 0 : error;
+        return std::move(verdict_);
+    }
+
+    Result<Verdict> judge_object(const AccessRequest& request) {
+        const auto hierarchy = hierarchy_of(request.path);
+        if (!hierarchy)
+            return std::unexpected(hierarchy.error());
+        verdict_.exists = hierarchy->exists;
+        const bool directory = hierarchy->exists && S_ISDIR(hierarchy->mode);
+        need(directory && request.directory_rights != 0 ? request.directory_rights : request.rights,
+             *hierarchy, request.path);
+        return finish(EACCES);
+    }
+
+    Result<Verdict> judge_entry(const AccessRequest& request) {
+        const std::string path = without_trailing_slashes(request.path);
+        const auto directory = hierarchy_of(directory_of(path));
+        if (!directory)
+            return std::unexpected(directory.error());
+        verdict_.exists = directory->exists;
+        need(request.rights, *directory, directory_of(path));
+        // A new file has the rights of its directory.
+        need(request.object_rights, *directory, path);
+        return finish(EACCES);
+    }
+
+    /// Landlock's current_check_refer_path().
+    Result<Verdict> judge_move(const AccessRequest& request) {
+        const auto old_object = hierarchy_of_entry(request.path);
+        if (!old_object)
+            return std::unexpected(old_object.error());
+        const auto new_directory =
+            hierarchy_of(directory_of(without_trailing_slashes(request.new_path)));
+        if (!new_directory)
+            return std::unexpected(new_directory.error());
+        if (!new_directory->exists)
+            return system_error(ENOENT,
+                                fmt::format("cannot find the directory of '{}'", request.new_path));
+        Hierarchy old_directory = *old_object;
+        old_directory.places.erase(old_directory.places.begin());
+        if (old_directory.places.empty())
+            return system_error(EBUSY, "the root directory cannot be moved");
+        const std::string& from = old_directory.places.front().path;
+        const std::string& to = new_directory->places.front().path;
+
+        if (request.target == Target::rename)
+            need(removing_right(old_object->mode), old_directory, from);
+        need(making_right(old_object->mode), *new_directory, to);
+        if (request.target == Target::rename)
+            if (const auto replaced = hierarchy_of_entry(request.new_path))
+                need(removing_right(replaced->mode), *new_directory, to);
+        bool reparented = false;
+        if (old_directory.places.front().object != new_directory->places.front().object) {
+            const std::size_t before = verdict_.rights.size();
+            need(fs_right("refer"), old_directory, from);
+            need(fs_right("refer"), *new_directory, to);
+            check_gain(*old_object, *new_directory, to);
+            reparented =
+                std::ranges::all_of(verdict_.rights.begin(),
+                                    verdict_.rights.begin() + static_cast<std::ptrdiff_t>(before),
+                                    &RightVerdict::allowed);
+        }
+        return finish(reparented ? EXDEV : EACCES);
+    }
+
+    /// A file must not gain rights by standing elsewhere.
+    void check_gain(const Hierarchy& object, const Hierarchy& directory, const std::string& where) {
+        std::uint64_t gained = granted(directory) & ~granted(object) & ruleset_.handled.fs;
+        if (!S_ISDIR(object.mode))
+            gained &= file_rights();
+        for (; gained != 0; gained &= gained - 1)
+            verdict_.rights.push_back({.access_class = AccessClass::fs,
+                                       .right = gained & -gained,
+                                       .why = Why::more_rights,
+                                       .where = where});
+    }
+
+    [[nodiscard]] std::uint64_t granted(const Hierarchy& hierarchy) const {
+        std::uint64_t access = 0;
+        for (const Hierarchy::Place& place : hierarchy.places)
+            for (const DryRun::Rule& rule : ruleset_.rules)
+                if (rule.object == place.object)
+                    access |= rule.access;
+        return access;
+    }
+
+    void need(std::uint64_t rights, const Hierarchy& hierarchy, const std::string& where) {
+        for (; rights != 0; rights &= rights - 1) {
+            RightVerdict verdict{
+                .access_class = AccessClass::fs, .right = rights & -rights, .where = where};
+            if ((handled_fs_ & verdict.right) == 0)
+                verdict.why = Why::not_handled;
+            else
+                find_rule(hierarchy, verdict);
+            verdict_.rights.push_back(std::move(verdict));
+        }
+    }
+
+    /// The nearest rule that grants it.
+    void find_rule(const Hierarchy& hierarchy, RightVerdict& verdict) const {
+        for (const Hierarchy::Place& place : hierarchy.places)
+            for (const DryRun::Rule& rule : ruleset_.rules)
+                if (rule.object == place.object && (rule.access & verdict.right) != 0) {
+                    verdict.why = Why::granted;
+                    verdict.rule = rule.path;
+                    const auto written =
+                        std::ranges::find(policy_.paths, rule.path, &PathRule::path);
+                    if (written != policy_.paths.end())
+                        verdict.grant = grant_of(written->grants, verdict.right);
+                    return;
+                }
+    }
+
+    static std::optional<Grant> grant_of(const std::vector<Grant>& grants, std::uint64_t right) {
+        for (const Grant& grant : grants)
+            if ((grant.access & right) != 0)
+                return grant;
+        return std::nullopt;
+    }
+
+    void judge_port(const AccessRequest& request) {
+        for (std::uint64_t rights = request.rights; rights != 0; rights &= rights - 1) {
+            RightVerdict verdict{.access_class = AccessClass::net,
+                                 .right = rights & -rights,
+                                 .where = std::to_string(request.port)};
+            const auto rule = ruleset_.ports.find(request.port);
+            if ((ruleset_.handled.net & verdict.right) == 0) {
+                verdict.why = Why::not_handled;
+            } else if (rule != ruleset_.ports.end() && (rule->second & verdict.right) != 0) {
+                verdict.why = Why::granted;
+                verdict.rule = verdict.where;
+                const auto written =
+                    std::ranges::find(policy_.ports, request.port, &PortRule::port);
+                if (written != policy_.ports.end())
+                    verdict.grant = grant_of(written->grants, verdict.right);
+            }
+            verdict_.rights.push_back(std::move(verdict));
+        }
+    }
+
+    void judge_scope(const AccessRequest& request) {
+        verdict_.rights.push_back({.access_class = AccessClass::scope,
+                                   .right = request.rights,
+                                   .why = (ruleset_.handled.scoped & request.rights) == 0
+                                              ? Why::not_handled
+                                              : Why::no_rule});
+    }
+
+    const Policy& policy_;
+    const DryRun& ruleset_;
+    std::uint64_t handled_fs_;
+    Verdict verdict_;
+};
+
+} // namespace
+
+Result<Explainer> Explainer::make(const Policy& policy, const KernelSupport& support) {
+    Result<DryRun> ruleset = dry_run(policy, support);
+    if (!ruleset)
+        return std::unexpected(std::move(ruleset.error()));
+    return Explainer(policy, std::move(*ruleset));
+}
+
+Result<Verdict> Explainer::explain(const AccessRequest& request) const {
+    return Judge(*policy_, ruleset_).judge(request);
+}
+
+} // namespace llexec
