@@ -5,6 +5,7 @@
 #include "llexec/policy_dump.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
+#include "policy_arguments.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -18,7 +19,7 @@ namespace llexec::cli {
 namespace {
 
 struct DumpOptions {
-    std::vector<std::string> paths;
+    std::shared_ptr<PolicyArguments> arguments;
     std::string format = "text";
 };
 
@@ -50,27 +51,20 @@ void print_set(const PolicySet& set) {
 }
 
 void dump(const DumpOptions& options, Context& context) {
-    SystemUserDatabase users;
-    PolicySet set = load_policies(options.paths, users);
-    if (!set.ok()) {
-        fail(context, Error{.kind = ErrorKind::policy,
-                            .code = 0,
-                            .what = "these policies are not valid",
-                            .hint = {},
-                            .diagnostics = std::move(set.diagnostics)});
+    const auto set = read_valid_policies(*options.arguments, context, "nothing is shown");
+    if (!set)
         return;
-    }
     if (context.json) {
-        print_set(set);
+        print_set(*set);
         return;
     }
     const DumpFormat format = format_of(options.format);
-    if (format != DumpFormat::text && set.policies.size() != 1) {
+    if (format != DumpFormat::text && set->policies.size() != 1) {
         fail_usage(context, fmt::format("dump: {} policies, and this format is for one",
-                                        set.policies.size()));
+                                        set->policies.size()));
         return;
     }
-    for (const Policy& policy : set.policies) {
+    for (const Policy& policy : set->policies) {
         const auto text = dump_policy(policy, format);
         if (!text) {
             fail(context, text.error());
@@ -87,16 +81,16 @@ void add_dump(CLI::App& app, Context& context) {
     const auto options = std::make_shared<DumpOptions>();
     std::vector<std::string> names(formats.size());
     std::ranges::transform(formats, names.begin(), [](const auto& each) { return each.first; });
-    command->add_option("path", options->paths, "Policy files, or directories of them")
-        ->type_name("FILE|DIR");
+    options->arguments = add_document_arguments(*command);
     command
         ->add_option("--format", options->format,
                      "text (default); of one policy: toml, json or landlock-config (TOML)")
         ->type_name("FORMAT")
         ->check(CLI::IsMember(names));
     command->callback([options, &context] {
-        options->paths.insert(options->paths.end(), context.rest.begin(), context.rest.end());
-        if (options->paths.empty())
+        std::vector<std::string>& paths = options->arguments->paths;
+        paths.insert(paths.end(), context.rest.begin(), context.rest.end());
+        if (paths.empty())
             fail_usage(context, "dump: at least one FILE or DIR is needed");
         else
             dump(*options, context);

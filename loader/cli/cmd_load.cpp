@@ -5,6 +5,7 @@
 #include "llexec/attach.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
+#include "policy_arguments.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,17 +16,9 @@ namespace llexec::cli {
 namespace {
 
 struct Options {
-    std::vector<std::string> paths;
+    std::shared_ptr<PolicyArguments> arguments;
     std::string enforce_at{to_string(EnforceAt::bprm_committing_creds)};
 };
-
-void report_invalid(const PolicySet& set, Context& context) {
-    fail(context, Error{.kind = ErrorKind::policy,
-                        .code = 0,
-                        .what = "nothing was loaded: the policies have errors",
-                        .hint = {},
-                        .diagnostics = set.diagnostics});
-}
 
 void report_loaded(const LoadReport& report, std::size_t policies, EnforceAt enforce_at,
                    const std::vector<Diagnostic>& findings, const Context& context) {
@@ -52,20 +45,17 @@ void load_paths(const Options& options, Context& context) {
                                         options.enforce_at));
         return;
     }
-    SystemUserDatabase users;
-    PolicySet set = load_policies(options.paths, users);
-    if (!set.ok()) {
-        report_invalid(set, context);
+    auto set = read_valid_policies(*options.arguments, context, "nothing was loaded");
+    if (!set)
         return;
-    }
-    const auto report = load(set.policies, *enforce_at);
+    const auto report = load(set->policies, *enforce_at);
     if (!report) {
         fail(context, report.error());
         return;
     }
-    std::vector<Diagnostic> findings = std::move(set.diagnostics);
+    std::vector<Diagnostic> findings = std::move(set->diagnostics);
     findings.insert(findings.end(), report->notes.begin(), report->notes.end());
-    report_loaded(*report, set.policies.size(), *enforce_at, findings, context);
+    report_loaded(*report, set->policies.size(), *enforce_at, findings, context);
 }
 
 } // namespace
@@ -73,16 +63,16 @@ void load_paths(const Options& options, Context& context) {
 void add_load(CLI::App& app, Context& context) {
     CLI::App* command = app.add_subcommand("load", "Attach policies to programs at exec");
     const auto options = std::make_shared<Options>();
-    command->add_option("path", options->paths, "Policy files, or directories of them")
-        ->type_name("FILE|DIR");
+    options->arguments = add_policy_arguments(*command);
     command
         ->add_option("--enforce-at", options->enforce_at,
                      "bprm_committing_creds (default): a program that cannot be confined is "
                      "killed; bprm_creds_for_exec: its execve(2) fails")
         ->type_name("HOOK");
     command->callback([options, &context] {
-        options->paths.insert(options->paths.end(), context.rest.begin(), context.rest.end());
-        if (options->paths.empty())
+        std::vector<std::string>& paths = options->arguments->paths;
+        paths.insert(paths.end(), context.rest.begin(), context.rest.end());
+        if (paths.empty())
             fail_usage(context, "load: at least one FILE or DIR is needed");
         else
             load_paths(*options, context);

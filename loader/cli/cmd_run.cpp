@@ -7,6 +7,7 @@
 #include "llexec/landlock.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
+#include "policy_arguments.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -108,20 +109,12 @@ ExitCode execute(const Context& context) {
     return code == ENOENT ? ExitCode::not_found : ExitCode::cannot_execute;
 }
 
-void run(const std::vector<std::string>& paths, Context& context) {
-    SystemUserDatabase users;
-    const PolicySet set = load_policies(paths, users);
-    if (!set.ok()) {
-        Error error{.kind = ErrorKind::policy,
-                    .code = 0,
-                    .what = "the policy has errors: nothing was executed",
-                    .hint = {},
-                    .diagnostics = set.diagnostics};
-        fail(context, error, stderr);
+void run(const PolicyArguments& arguments, Context& context) {
+    const auto set = read_valid_policies(arguments, context, "nothing was executed", stderr);
+    if (!set)
         return;
-    }
-    report(context, set.diagnostics);
-    if (const Result<> done = enforce(set, context); !done) {
+    report(context, set->diagnostics);
+    if (const Result<> done = enforce(*set, context); !done) {
         fail(context, done.error(), stderr);
         return;
     }
@@ -137,16 +130,16 @@ void add_run(CLI::App& app, Context& context) {
     CLI::App* command =
         app.add_subcommand("run", "Execute a command under policies, without privileges");
     command->footer("Synopsis: llexec run [OPTIONS] POLICY... -- CMD [ARG...]");
-    const auto paths = std::make_shared<std::vector<std::string>>();
-    command->add_option("policy", *paths, "Policy files, or directories of them; each is a layer")
-        ->type_name("FILE|DIR");
-    command->callback([paths, &context] {
-        if (paths->empty())
+    const auto arguments = add_document_arguments(*command);
+    command->get_option("policy")->description(
+        "Policy files, or directories of them; each is a layer");
+    command->callback([arguments, &context] {
+        if (arguments->paths.empty())
             fail_usage(context, "run: a policy is needed before --", stderr);
         else if (context.rest.empty())
             fail_usage(context, "run: a command is needed: llexec run POLICY -- CMD", stderr);
         else
-            run(*paths, context);
+            run(*arguments, context);
         // Only failures come back, and a caller must be able to tell them from CMD's status.
         context.exit = ExitCode::run_failed;
     });

@@ -28,7 +28,11 @@ using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_probe(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
+void add_explain(CLI::App& app, Context& context);
+void add_match(CLI::App& app, Context& context);
 void add_dump(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
+void add_schema(CLI::App& app, Context& context);
 void add_load(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
@@ -36,8 +40,9 @@ void add_unload(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 
 /// In the order of --help.
-inline constexpr std::array<AddCommand, 8> commands{
-    add_probe, add_check, add_dump, add_load, add_status, add_events, add_unload, add_run,
+inline constexpr std::array<AddCommand, 11> commands{
+    add_probe, add_check,  add_explain, add_diff,   add_dump, add_schema,
+    add_load,  add_status, add_events,  add_unload, add_run,
 };
 
 } // namespace llexec::cli

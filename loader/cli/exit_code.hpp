@@ -11,6 +11,7 @@ enum class ExitCode {
     usage = 2,              ///< the command line is wrong
     unsupported_kernel = 3, ///< the running kernel lacks something that is needed
     policy_invalid = 4,     ///< a policy is wrong, or refuses what it would get here
+    negative = 5,           ///< the answer is no: explain: denied; match: none; diff: they differ
 
     // `run` only, as env(1) and timeout(1) have them. Otherwise its status is CMD's own.
     run_failed = 125,     ///< llexec itself failed, whatever the reason: CMD was not started

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policy_arguments.hpp"
+
+#include "output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace llexec::cli {
+
+std::shared_ptr<PolicyArguments> add_policy_arguments(CLI::App& command) {
+    auto arguments = std::make_shared<PolicyArguments>();
+    command.add_option("policy", arguments->paths, "Policy files, or directories of them")
+        ->type_name("FILE|DIR");
+    return arguments;
+}
+
+std::shared_ptr<PolicyArguments> add_document_arguments(CLI::App& command) {
+    auto arguments = add_policy_arguments(command);
+    command.add_flag("--standard", arguments->standard,
+                     "Refuse what Landlock Config does not have");
+    command.add_flag("--compose", arguments->compose,
+                     "Take all files for Landlock Config documents, composed into one policy: only "
+                     "rights that every one of them handles stay handled");
+    return arguments;
+}
+
+PolicySet read_policies(const PolicyArguments& arguments) {
+    SystemUserDatabase users;
+    return arguments.compose ? compose_policies(arguments.paths, "composed", users)
+                             : load_policies(arguments.paths, users,
+                                             {.files = nullptr, .standard = arguments.standard});
+}
+
+std::optional<PolicySet> read_valid_policies(const PolicyArguments& arguments, Context& context,
+                                             std::string_view consequence, std::FILE* json_stream) {
+    PolicySet set = read_policies(arguments);
+    if (set.ok())
+        return set;
+    fail(context,
+         Error{.kind = ErrorKind::policy,
+               .code = 0,
+               .what = fmt::format("the policies have errors: {}", consequence),
+               .hint = {},
+               .diagnostics = std::move(set.diagnostics)},
+         json_stream);
+    return std::nullopt;
+}
+
+} // namespace llexec::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The policies that a command is about, as its arguments name them.
+#pragma once
+
+#include "commands.hpp"
+#include "llexec/policy_file.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace llexec::cli {
+
+struct PolicyArguments {
+    std::vector<std::string> paths;
+    bool standard = false; ///< --standard
+    bool compose = false;  ///< --compose
+};
+
+/// Adds FILE|DIR... to a command.
+std::shared_ptr<PolicyArguments> add_policy_arguments(CLI::App& command);
+
+/// The same with the options that say how Landlock Config is read.
+std::shared_ptr<PolicyArguments> add_document_arguments(CLI::App& command);
+
+/// Reads them. Findings are in the set.
+[[nodiscard]] PolicySet read_policies(const PolicyArguments& arguments);
+
+/// Reads them for a command that needs valid ones; nullopt, with the error reported, if they are
+/// not. `consequence` says what was not done, such as "nothing was loaded".
+[[nodiscard]] std::optional<PolicySet> read_valid_policies(const PolicyArguments& arguments,
+                                                           Context& context,
+                                                           std::string_view consequence,
+                                                           std::FILE* json_stream = stdout);
+
+} // namespace llexec::cli
