@@ -16,15 +16,13 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "execution.bpf.h"
 #include "file_id.bpf.h"
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 #include "maps.bpf.h"
+#include "places.bpf.h"
 
-#define EAGAIN 11
-#define ENOENT 2
-#define ENOMEM 12
-#define E2BIG 7
 #define MAX_ERRNO 4095
 #define SIGKILL 9
 
@@ -38,12 +36,6 @@ enum execution_state {
 	EXEC_STAGED = 2,
 	/* All policies are staged or enforced. */
 	EXEC_DONE = 3,
-};
-
-/* Which files of the execution a decision is about. */
-enum {
-	ASKED_FOR = 1,
-	FINAL = 2,
 };
 
 extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset__nullable,
@@ -92,17 +84,6 @@ static __always_inline bool is_global_init(void)
 	return bpf_get_current_pid_tgid() >> 32 == 1;
 }
 
-/*
- * The functions that are not static take no kernel pointers: the verifier checks each of them once and on its own, not
- * for each way to get there. Without that, the loops below would multiply.
- */
-#define __global __attribute__((noinline))
-
-static __always_inline struct llexec_execution *this_execution(__u64 flags)
-{
-	return bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
-}
-
 /* Credentials of the caller of execve(2), not those of the new program. */
 static __always_inline const struct cred *caller_cred(void)
 {
@@ -139,10 +120,49 @@ __global int caller_in_group(__u32 gid)
 	return search.found;
 }
 
+struct place_search {
+	__u64 place;
+	__u32 first;
+	__u32 found;
+};
+
+static long compare_place(__u32 i, struct place_search *search)
+{
+	if (place_noted(search->first + i) != search->place)
+		return 0;
+	search->found = 1;
+	return 1;
+}
+
+__global int is_noted(__u64 place, __u32 first, __u32 count)
+{
+	struct place_search search = { .place = place, .first = first };
+
+	bpf_loop(count, compare_place, &search, 0);
+	return search.found;
+}
+
+static __always_inline bool caller_in_cgroup(__u64 cgroup)
+{
+	struct llexec_execution *execution = this_execution(0);
+
+	return execution && is_noted(cgroup, 0, execution->n_cgroups);
+}
+
+/* The file that rules are looked up by now. */
+static __always_inline bool file_beneath(__u64 directory)
+{
+	struct llexec_execution *execution = this_execution(0);
+
+	return execution && is_noted(directory, execution->first_directory, execution->n_directories);
+}
+
 static __always_inline bool rule_holds(const struct llexec_rule *rule)
 {
 	return (rule->user == LLEXEC_ANY_ID || rule->user == caller_cred()->euid.val) &&
-	       (rule->group == LLEXEC_ANY_ID || caller_in_group(rule->group));
+	       (rule->group == LLEXEC_ANY_ID || caller_in_group(rule->group)) &&
+	       (rule->cgroup == LLEXEC_ANY_PLACE || caller_in_cgroup(rule->cgroup)) &&
+	       (rule->directory == LLEXEC_ANY_PLACE || file_beneath(rule->directory));
 }
 
 /* Inserts a policy into the matches of this execution, in order, once. -E2BIG if there is no room. */
@@ -228,12 +248,41 @@ __global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
 	return add_range(generation, bpf_map_lookup_elem(&llexec_by_path, &key));
 }
 
-static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id)
+static long add_place(__u32 i, struct rule_walk *walk)
+{
+	struct llexec_place_key key = { .generation = walk->generation, .place = place_noted(walk->first + i) };
+
+	walk->result = add_range(walk->generation, bpf_map_lookup_elem(&llexec_by_place, &key));
+	return walk->result ? 1 : 0;
+}
+
+/* Adds what is looked up by the places that are noted. */
+__global int add_places(__u64 generation, __u32 first, __u32 count)
+{
+	struct rule_walk walk = { .generation = generation, .first = first };
+
+	bpf_loop(count, add_place, &walk, 0);
+	return walk.result;
+}
+
+/* As add_inode(). The directories that are noted are those of this file. */
+static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id, __u32 first_directory,
+				    __u32 n_directories)
 {
 	struct llexec_inode_key key = { .generation = generation, .inode = id->inode };
-	int result = add_inode(&key);
+	struct llexec_execution *execution = this_execution(0);
+	int result;
 
-	return result ? result : add_path(generation, id->path_hash, id->inode.dev);
+	if (!execution)
+		return -EAGAIN; /* Cannot happen: fail-closed. */
+	execution->first_directory = first_directory;
+	execution->n_directories = n_directories;
+	result = add_inode(&key);
+	if (!result)
+		result = add_path(generation, id->path_hash, id->inode.dev);
+	if (!result && n_directories)
+		result = add_places(generation, first_directory, n_directories);
+	return result;
 }
 
 __global int add_user(__u64 generation)
@@ -367,26 +416,51 @@ struct decision {
 };
 
 /*
+ * Notes what the rules of a generation are about besides files and callers. Errors are fail-closed: nobody could tell
+ * what matches.
+ */
+static __always_inline int note_what_matters(struct decision *decision, const struct llexec_generation *description)
+{
+	struct llexec_execution *execution = decision->execution;
+	/* The file that the execution has now. */
+	__u32 which = decision->files & FINAL ? FINAL : ASKED_FOR;
+	int result = 0;
+
+	if (description->cgroups)
+		result = note_cgroups();
+	if (!result && description->directories)
+		result = note_directories(execution, decision->bprm->file, which);
+	if (!result && description->directories && decision->files & ~execution->noted)
+		/* A script from before there were rules about directories; it is gone. Trying again does not help. */
+		result = -EAGAIN;
+	return result;
+}
+
+/*
  * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not current any more, -E2BIG
- * if there are more than can be kept.
+ * if there are more than can be kept, and as note_what_matters().
  */
 static __always_inline int select_policies(struct decision *decision)
 {
 	struct llexec_generation *description = generation_of(decision->generation);
 	struct llexec_execution *execution = decision->execution;
 	__u64 generation = decision->generation;
-	int result = 0;
+	int result;
 
 	if (!description)
 		return -EAGAIN; /* Cannot happen: fail-closed. */
 
 	execution->n_matches = 0;
-	if (decision->files & ASKED_FOR)
-		result = add_file(generation, &execution->asked_for);
+	result = note_what_matters(decision, description);
+	if (!result && decision->files & ASKED_FOR)
+		result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY, execution->n_asked_for);
 	if (result == 1)
 		return 0; /* Fail-open by design: llexec itself. */
 	if (!result && decision->files & FINAL)
-		result = add_file(generation, &decision->final);
+		result = add_file(generation, &decision->final, FIRST_DIRECTORY + execution->n_asked_for,
+				  execution->n_final);
+	if (result >= 0 && description->cgroups)
+		result = add_places(generation, 0, execution->n_cgroups);
 	if (result >= 0 && description->by_user)
 		result = add_user(generation);
 	if (result >= 0 && description->by_group)
@@ -417,7 +491,7 @@ static long attempt(__u32 i, struct decision *decision)
 
 	decision->result = select_policies(decision);
 	if (decision->result)
-		/* Fail-closed if not -EAGAIN: more policies than can be kept. */
+		/* Fail-closed if not -EAGAIN. */
 		return decision->result != -EAGAIN;
 
 	decision->execution->generation = decision->generation;

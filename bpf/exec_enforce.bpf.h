@@ -28,7 +28,7 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 		return 0;
 
 	if (execution->state != EXEC_DONE) {
-		inode_id(bprm->file, &final);
+		inode_id(bprm->file->f_inode, &final);
 		if (!same_inode(&final, &execution->asked_for.inode))
 			files |= FINAL;
 		if (decide(bprm, execution, files, false)) {
@@ -38,6 +38,8 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 		}
 	}
 	execution->bprm = 0;
+	if (execution->noted || execution->n_cgroups)
+		bpf_task_storage_delete(&llexec_places, (struct task_struct *)bpf_get_current_task_btf());
 	return 0;
 }
 

@@ -11,13 +11,6 @@
 
 #include "decide.bpf.h"
 
-static __always_inline bool staging_requested(void)
-{
-	struct llexec_generation *generation = generation_of(current_generation());
-
-	return generation && generation->enforce_at == LLEXEC_AT_BPRM_CREDS_FOR_EXEC;
-}
-
 static __always_inline int refuse(int error)
 {
 	count_execution(executions_refused);
@@ -28,6 +21,7 @@ static __always_inline int refuse(int error)
 SEC("lsm.s/bprm_creds_for_exec")
 int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 {
+	struct llexec_generation *generation;
 	struct llexec_execution *execution;
 	int error;
 
@@ -47,9 +41,22 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	execution->bprm = (__u64)bprm;
 	execution->generation = 0;
 	execution->state = EXEC_SELECTED;
+	execution->noted = 0;
+	execution->n_cgroups = 0;
+	execution->n_asked_for = 0;
+	execution->n_final = 0;
 	file_id(bprm->file, &execution->asked_for);
 
-	if (!staging_requested())
+	generation = generation_of(current_generation());
+	if (!generation)
+		return refuse(-EAGAIN); /* Cannot happen: fail-closed. */
+	if (generation->directories) {
+		/* Now, because it may turn out to be a script. */
+		error = note_directories(execution, bprm->file, ASKED_FOR);
+		if (error)
+			return refuse(error); /* Fail-closed: what it is beneath could not be told any more. */
+	}
+	if (generation->enforce_at != LLEXEC_AT_BPRM_CREDS_FOR_EXEC)
 		return 0;
 	error = decide(bprm, execution, ASKED_FOR, true);
 	if (error)
@@ -74,7 +81,7 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 	if (!execution || execution->bprm != (__u64)bprm || execution->state != EXEC_STAGED)
 		return 0;
 
-	inode_id(bprm->file, &final);
+	inode_id(bprm->file->f_inode, &final);
 	if (!same_inode(&final, &execution->asked_for.inode)) {
 		/* If the generation changed meanwhile, the script is staged again, by the new one. */
 		error = decide(bprm, execution,

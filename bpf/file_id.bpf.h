@@ -13,8 +13,8 @@
 
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
+#include "llexec/name_hash.h"
 
-#define NAME_SIZE 256
 #define MAX_DEPTH 256
 /* As in the kernel: an overlayfs on an overlayfs, no deeper. */
 #define FILESYSTEM_MAX_STACK_DEPTH 2
@@ -25,23 +25,6 @@ const volatile __u64 path_hash_seed;
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
 
-static __always_inline __u64 mix(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ (hash >> 29);
-}
-
-/* Hashes @name, of @size bytes including its NUL. */
-static __always_inline __u64 hash_name(__u64 hash, const __u64 *name, __u32 size)
-{
-	for (__u32 i = 0; i < NAME_SIZE / 8; i++) {
-		if (i * 8 >= size)
-			break;
-		hash = mix(hash, name[i]);
-	}
-	return mix(hash, size);
-}
-
 struct path_walk {
 	struct dentry *dentry;
 	__u64 hash;
@@ -51,7 +34,7 @@ struct path_walk {
 static long hash_component(__u32 i, struct path_walk *walk)
 {
 	/* Zeroed, so that the bytes behind the name do not matter. */
-	__u64 name[NAME_SIZE / 8] = {};
+	__u64 name[LLEXEC_NAME_SIZE / 8] = {};
 	struct dentry *dentry = walk->dentry;
 	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
 	long size;
@@ -63,7 +46,7 @@ static long hash_component(__u32 i, struct path_walk *walk)
 	size = bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
 	if (size < 0)
 		return 1;
-	walk->hash = hash_name(walk->hash, name, size);
+	walk->hash = llexec_hash_name(walk->hash, name, size);
 	walk->dentry = parent;
 	return 0;
 }
@@ -137,13 +120,13 @@ static __always_inline __u64 subvolume_of(struct inode *inode)
 	return BPF_CORE_READ(inode_container(inode, btrfs_inode), root, root_key.objectid);
 }
 
-static __always_inline void inode_id(struct file *file, struct llexec_inode_id *id)
+static __always_inline void inode_id(struct inode *used, struct llexec_inode_id *id)
 {
-	struct inode *inode = real_inode(file->f_inode);
+	struct inode *inode = real_inode(used);
 
 	id->ino = BPF_CORE_READ(inode, i_ino);
 	id->subvolume = subvolume_of(inode);
-	id->dev = file->f_inode->i_sb->s_dev;
+	id->dev = BPF_CORE_READ(used, i_sb, s_dev);
 	id->real_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	id->igeneration = BPF_CORE_READ(inode, i_generation);
 	id->reserved = 0;
@@ -151,7 +134,7 @@ static __always_inline void inode_id(struct file *file, struct llexec_inode_id *
 
 static __always_inline void file_id(struct file *file, struct llexec_file_id *id)
 {
-	inode_id(file, &id->inode);
+	inode_id(file->f_inode, &id->inode);
 	id->path_hash = path_hash(file->f_path.dentry);
 }
 
@@ -159,6 +142,18 @@ static __always_inline bool same_inode(const struct llexec_inode_id *a, const st
 {
 	return a->ino == b->ino && a->subvolume == b->subvolume && a->dev == b->dev && a->real_dev == b->real_dev &&
 	       a->igeneration == b->igeneration;
+}
+
+/* The place that a directory is. A hash, so that all directories above a file can be kept. */
+static __always_inline __u64 inode_place(const struct llexec_inode_id *id)
+{
+	__u64 hash = path_hash_seed;
+
+	hash = llexec_mix(hash, id->ino);
+	hash = llexec_mix(hash, id->subvolume);
+	hash = llexec_mix(hash, (__u64)id->dev << 32 | id->real_dev);
+	hash = llexec_mix(hash, id->igeneration);
+	return hash ? hash : 1;
 }
 
 #endif /* LLEXEC_FILE_ID_BPF_H */

@@ -27,6 +27,7 @@ int list_open_files(struct bpf_iter__task_file *ctx)
 	open_file.fd = ctx->fd;
 	open_file.mode = file->f_inode->i_mode;
 	file_id(file, &open_file.id);
+	open_file.place = inode_place(&open_file.id.inode);
 	bpf_seq_write(ctx->meta->seq, &open_file, sizeof(open_file));
 	return 0;
 }

@@ -30,8 +30,23 @@ struct cred {
 	struct group_info *group_info;
 };
 
+struct kernfs_node {
+	const char *name;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup *ancestors[0]; /* the root, then each level, this one included */
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* of cgroup v2 */
+};
+
 struct task_struct {
 	const struct cred *cred;
+	struct css_set *cgroups;
 };
 
 struct super_block {
@@ -85,7 +100,18 @@ struct btrfs_inode {
 	struct btrfs_root *root;
 };
 
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent; /* itself, if it is mounted nowhere */
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 

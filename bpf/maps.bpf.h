@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "llexec/abi.h"
+#include "llexec/name_hash.h"
 
 /*
  * Upper bounds, for two generations at a time. Elements are allocated when they are filled in; only the bucket arrays
@@ -59,7 +60,16 @@ struct {
 	__type(value, struct llexec_rule_range);
 } llexec_by_path SEC(".maps");
 
-/* Written by the loader: [[match]] blocks that name users but no file. */
+/* Written by the loader: [[match]] blocks that name directories but no file, or cgroups but neither. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LLEXEC_MAX_FILES);
+	__type(key, struct llexec_place_key);
+	__type(value, struct llexec_rule_range);
+} llexec_by_place SEC(".maps");
+
+/* Written by the loader: [[match]] blocks that name users but no file and no place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -68,7 +78,7 @@ struct {
 	__type(value, struct llexec_rule_range);
 } llexec_by_user SEC(".maps");
 
-/* Written by the loader: [[match]] blocks that name groups, but neither a file nor users. */
+/* Written by the loader: [[match]] blocks that name groups, but neither a file, nor a place, nor users. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -113,6 +123,12 @@ struct llexec_execution {
 	__u64 generation; /* generation that the last decision was made in */
 	struct llexec_file_id asked_for;
 	__u32 state; /* enum execution_state */
+	__u32 noted; /* files whose directories are in llexec_places: ASKED_FOR, FINAL */
+	__u32 n_cgroups; /* in llexec_places */
+	__u32 n_asked_for; /* directories of that file */
+	__u32 n_final; /* directories of that file, behind them */
+	__u32 first_directory; /* of the file that rules are looked up by now */
+	__u32 n_directories;
 	__u32 n_matches;
 	__u32 matches[LLEXEC_MAX_MATCHES]; /* policy indexes, ascending: scratch of one decision */
 };
@@ -123,6 +139,26 @@ struct {
 	__type(key, int);
 	__type(value, struct llexec_execution);
 } llexec_execs SEC(".maps");
+
+/* Of llexec_places: cgroups from the root down to the caller's, then directories, from the file up. */
+#define FIRST_DIRECTORY (LLEXEC_MAX_CGROUP_LEVELS + 1)
+#define MAX_PLACES (FIRST_DIRECTORY + LLEXEC_MAX_DIRECTORIES)
+
+/*
+ * Where an execution takes place: only if rules are about that, and not longer than the execution. How many there are
+ * stands in llexec_execution. Written by the programs.
+ */
+struct llexec_places {
+	__u64 place[MAX_PLACES];
+	__u64 name[LLEXEC_NAME_SIZE / 8]; /* scratch: the stack of the programs has no room for it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct llexec_places);
+} llexec_places SEC(".maps");
 
 /* Written by the programs, read by whoever wants the events. */
 struct {

@@ -19,7 +19,7 @@
  * Layout and meaning of everything below, how files are identified included: maps that were pinned with another number
  * are never used.
  */
-#define LLEXEC_ABI 1
+#define LLEXEC_ABI 2
 
 /* Longest policy name, final NUL included. */
 #define LLEXEC_POLICY_NAME_SIZE 64
@@ -27,6 +27,12 @@
 #define LLEXEC_EVENT_PATH_SIZE 256
 /* In a rule: any user or group. No user and no group has this ID. */
 #define LLEXEC_ANY_ID 0xffffffffU
+/* In a rule: anywhere. No directory and no cgroup has this hash. */
+#define LLEXEC_ANY_PLACE 0
+/* Levels of cgroups below the root that rules can be about. */
+#define LLEXEC_MAX_CGROUP_LEVELS 32
+/* Directories that a program, and the script that it runs, can stand beneath together. */
+#define LLEXEC_MAX_DIRECTORIES 256
 /* Policies that one execution can match. More than Landlock's 16 layers, so that observing policies have room. */
 #define LLEXEC_MAX_MATCHES 32
 
@@ -66,6 +72,8 @@ struct llexec_generation {
 	__u32 policies;
 	__u32 by_user; /* whether there are rules in llexec_by_user */
 	__u32 by_group; /* whether there are rules in llexec_by_group */
+	__u32 cgroups; /* whether any rule is about a cgroup */
+	__u32 directories; /* whether any rule is about a directory */
 };
 
 /*
@@ -98,6 +106,15 @@ struct llexec_path_key {
 	__u32 reserved;
 };
 
+/*
+ * Key of llexec_by_place. A place is a directory or a cgroup: the keyed hash of a directory's llexec_inode_id, or of a
+ * cgroup's path below the root (see name_hash.h). Neither is LLEXEC_ANY_PLACE.
+ */
+struct llexec_place_key {
+	__u64 generation;
+	__u64 place;
+};
+
 /* Key of llexec_by_user, llexec_by_group (id: kernel user or group ID), llexec_rules and llexec_policies (id: index). */
 struct llexec_id_key {
 	__u64 generation;
@@ -112,11 +129,17 @@ struct llexec_rule_range {
 	__u32 never; /* executions of this file are never selected, whatever else matches */
 };
 
-/* What has to hold besides the file: a [[match]] block becomes one rule for each pair of user and group. */
+/*
+ * What has to hold besides what the rule was looked up by: a [[match]] block becomes one rule for each combination of a
+ * value of each of these keys.
+ */
 struct llexec_rule {
+	__u64 directory; /* above the file that the rule was looked up by, or LLEXEC_ANY_PLACE */
+	__u64 cgroup; /* of the caller or above it, or LLEXEC_ANY_PLACE */
 	__u32 policy;
 	__u32 user; /* effective user ID, or LLEXEC_ANY_ID */
 	__u32 group; /* effective or supplementary group ID, or LLEXEC_ANY_ID */
+	__u32 reserved;
 };
 
 struct llexec_policy {
@@ -168,6 +191,7 @@ struct llexec_open_file {
 	__u32 fd;
 	__u32 mode; /* of the inode, as st_mode */
 	struct llexec_file_id id;
+	__u64 place; /* the hash of id.inode, as in llexec_place_key */
 };
 
 #endif /* LLEXEC_ABI_H */

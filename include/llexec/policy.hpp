@@ -21,6 +21,19 @@ struct ExePath {
     Position position;
 };
 
+/// An absolute path of a directory, normalised likewise; "/" is the root.
+struct DirectoryPath {
+    std::string path;
+    Position position;
+};
+
+/// A path below the root of cgroup v2, normalised likewise, as /proc/PID/cgroup shows it: it starts
+/// with a slash, and "/" is the root. At most 32 components of at most 255 bytes.
+struct CgroupPath {
+    std::string path;
+    Position position;
+};
+
 /// A user or a group, resolved when the policy was read.
 struct Principal {
     std::uint32_t id = 0;
@@ -32,6 +45,8 @@ struct Principal {
 /// least one list is not empty.
 struct MatchBlock {
     std::vector<ExePath> exes;
+    std::vector<DirectoryPath> directories; ///< exe_beneath
+    std::vector<CgroupPath> cgroups;
     std::vector<Principal> users;
     std::vector<Principal> groups;
     Position position;

@@ -2,10 +2,12 @@
 #include "attach/compile.hpp"
 
 #include "llexec/landlock.hpp"
+#include "llexec/name_hash.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <tuple>
 
@@ -29,6 +31,8 @@ struct Rule {
     std::uint32_t policy;
     std::uint32_t user;
     std::uint32_t group;
+    std::uint64_t cgroup;
+    std::uint64_t directory;
 
     friend auto operator<=>(const Rule&, const Rule&) = default;
 };
@@ -55,29 +59,100 @@ std::vector<std::uint32_t> ids_of(const std::vector<Principal>& principals) {
     return ids;
 }
 
+std::vector<std::uint64_t> places_of(const std::vector<CgroupPath>& cgroups, std::uint64_t seed) {
+    std::vector<std::uint64_t> places(cgroups.size());
+    std::ranges::transform(cgroups, places.begin(), [seed](const CgroupPath& cgroup) {
+        return cgroup_place(cgroup.path, seed);
+    });
+    return places;
+}
+
+/// Of those that exist.
+std::vector<std::uint64_t> places_of(const std::vector<DirectoryPath>& directories,
+                                     const Identities& ids) {
+    std::vector<std::uint64_t> places;
+    for (const DirectoryPath& directory : directories)
+        if (const auto found = ids.directories.find(directory.path); found != ids.directories.end())
+            places.push_back(found->second);
+    return places;
+}
+
+/// Those of one block.
+struct Places {
+    std::vector<std::uint64_t> cgroups;
+    std::vector<std::uint64_t> directories;
+};
+
 /// All rules of all policies, by what they are looked up by.
 struct Index {
     RulesOf<llexec_inode_id, InodeOrder> by_inode;
     RulesOf<PathId> by_path;
+    RulesOf<std::uint64_t> by_place;
     RulesOf<std::uint32_t> by_user;
     RulesOf<std::uint32_t> by_group;
+    bool cgroups = false;
+    bool directories = false;
 
-    void add(const MatchBlock& block, std::uint32_t policy, const ExeIds& exes) {
+    void add(const MatchBlock& block, std::uint32_t policy, const Identities& ids) {
+        const Places places{.cgroups = places_of(block.cgroups, ids.seed),
+                            .directories = places_of(block.directories, ids)};
+        cgroups = cgroups || !places.cgroups.empty();
+        directories = directories || !places.directories.empty();
         for (const std::uint32_t user : ids_of(block.users))
             for (const std::uint32_t group : ids_of(block.groups))
-                add(block, Rule{.policy = policy, .user = user, .group = group}, exes);
+                add(block,
+                    Rule{.policy = policy,
+                         .user = user,
+                         .group = group,
+                         .cgroup = LLEXEC_ANY_PLACE,
+                         .directory = LLEXEC_ANY_PLACE},
+                    places, ids);
     }
 
   private:
-    void add(const MatchBlock& block, const Rule& rule, const ExeIds& exes) {
-        if (!block.exes.empty()) {
-            for (const ExePath& exe : block.exes)
-                if (const auto found = exes.find(exe.path); found != exes.end())
-                    add_exe(found->second, rule);
+    void add(const MatchBlock& block, const Rule& rule, const Places& places,
+             const Identities& ids) {
+        if (!block.exes.empty() || !block.directories.empty()) {
+            for_each(rule, &Rule::cgroup, places.cgroups, block.cgroups.empty(),
+                     [&](const Rule& inside) { add_files(block, inside, places, ids); });
+        } else if (!block.cgroups.empty()) {
+            add_places(places.cgroups, rule);
         } else if (rule.user != LLEXEC_ANY_ID) {
             by_user[rule.user].push_back(rule);
         } else if (rule.group != LLEXEC_ANY_ID) {
             by_group[rule.group].push_back(rule);
+        }
+    }
+
+    void add_files(const MatchBlock& block, const Rule& rule, const Places& places,
+                   const Identities& ids) {
+        if (block.exes.empty()) {
+            add_places(places.directories, rule);
+            return;
+        }
+        for_each(rule, &Rule::directory, places.directories, block.directories.empty(),
+                 [&](const Rule& beneath) {
+                     for (const ExePath& exe : block.exes)
+                         if (const auto found = ids.exes.find(exe.path); found != ids.exes.end())
+                             add_exe(found->second, beneath);
+                 });
+    }
+
+    void add_places(const std::vector<std::uint64_t>& places, const Rule& rule) {
+        for (const std::uint64_t place : places)
+            by_place[place].push_back(rule);
+    }
+
+    /// A rule for each place or, if the block does not have that key at all, for any: a key none of
+    /// whose values exists must not become one that always holds.
+    template<class Add>
+    static void for_each(Rule rule, std::uint64_t Rule::* condition,
+                         const std::vector<std::uint64_t>& places, bool any, Add add) {
+        if (any)
+            add(rule);
+        for (const std::uint64_t place : places) {
+            rule.*condition = place;
+            add(rule);
         }
     }
 
@@ -89,7 +164,12 @@ struct Index {
 };
 
 llexec_rule to_abi(const Rule& rule) {
-    return {.policy = rule.policy, .user = rule.user, .group = rule.group};
+    return {.directory = rule.directory,
+            .cgroup = rule.cgroup,
+            .policy = rule.policy,
+            .user = rule.user,
+            .group = rule.group,
+            .reserved = 0};
 }
 
 /// Lays lists of rules out one after the other, equal lists only once: both halves of a file's
@@ -128,8 +208,7 @@ llexec_policy to_abi(const Policy& policy) {
     return result;
 }
 
-Result<> check_self(std::span<const Policy> policies, const ExeIds& exes,
-                    const llexec_file_id& self) {
+Result<> check_self(std::span<const Policy> policies, const Identities& ids) {
     Error error{.kind = ErrorKind::policy,
                 .code = 0,
                 .what = "a policy selects llexec itself, which is never confined",
@@ -138,8 +217,8 @@ Result<> check_self(std::span<const Policy> policies, const ExeIds& exes,
     for (const Policy& policy : policies)
         for (const MatchBlock& block : policy.match)
             for (const ExePath& exe : block.exes)
-                if (const auto found = exes.find(exe.path);
-                    found != exes.end() && same_inode(found->second.inode, self.inode))
+                if (const auto found = ids.exes.find(exe.path);
+                    found != ids.exes.end() && same_inode(found->second.inode, ids.self.inode))
                     error.diagnostics.push_back({.severity = Severity::error,
                                                  .file = policy.file,
                                                  .position = exe.position,
@@ -152,9 +231,23 @@ Result<> check_self(std::span<const Policy> policies, const ExeIds& exes,
 
 } // namespace
 
-Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes,
-                            const llexec_file_id& self, std::uint64_t generation) {
-    if (auto checked = check_self(policies, exes, self); !checked)
+std::uint64_t cgroup_place(std::string_view path, std::uint64_t seed) {
+    std::uint64_t hash = llexec_hash_cgroup_root(seed);
+    for (std::size_t begin = 1; begin < path.size();) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        std::array<__u64, LLEXEC_NAME_SIZE / sizeof(__u64)> name{};
+        // The parser refuses longer names, which no cgroup has.
+        const std::size_t size = std::min(end - begin, std::size_t{LLEXEC_NAME_SIZE - 1});
+        std::memcpy(name.data(), path.data() + begin, size);
+        hash = llexec_hash_name(hash, name.data(), static_cast<__u32>(size + 1));
+        begin = end + 1;
+    }
+    return hash != LLEXEC_ANY_PLACE ? hash : 1;
+}
+
+Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& ids,
+                            std::uint64_t generation) {
+    if (auto checked = check_self(policies, ids); !checked)
         return std::unexpected(std::move(checked.error()));
 
     CompiledSet set;
@@ -164,8 +257,10 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes
         const auto number = static_cast<std::uint32_t>(set.policies.size());
         set.policies.push_back(to_abi(policy));
         for (const MatchBlock& block : policy.match)
-            index.add(block, number, exes);
+            index.add(block, number, ids);
     }
+    set.cgroups = index.cgroups;
+    set.directories = index.directories;
 
     RuleLayout layout(set.rules);
     for (auto& [id, rules] : index.by_inode) {
@@ -177,12 +272,15 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes
             .generation = generation, .path_hash = id.second, .dev = id.first, .reserved = 0};
         set.by_path.emplace_back(key, layout.place(std::move(rules)));
     }
+    for (auto& [place, rules] : index.by_place)
+        set.by_place.emplace_back(llexec_place_key{.generation = generation, .place = place},
+                                  layout.place(std::move(rules)));
     for (auto& [user, rules] : index.by_user)
         set.by_user.emplace_back(id_key(generation, user), layout.place(std::move(rules)));
     for (auto& [group, rules] : index.by_group)
         set.by_group.emplace_back(id_key(generation, group), layout.place(std::move(rules)));
 
-    const llexec_inode_key self_key{.generation = generation, .inode = self.inode};
+    const llexec_inode_key self_key{.generation = generation, .inode = ids.self.inode};
     set.by_inode.emplace_back(self_key, llexec_rule_range{.first = 0, .count = 0, .never = 1});
     return set;
 }

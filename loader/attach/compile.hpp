@@ -12,13 +12,19 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace llexec::attach {
 
-/// The identity of each existing file that a policy names, by its path in the policy.
-using ExeIds = std::map<std::string, llexec_file_id>;
+/// How the programs identify what policies name.
+struct Identities {
+    std::map<std::string, llexec_file_id> exes; ///< of the existing ones, by path in the policy
+    std::map<std::string, std::uint64_t> directories; ///< places of the existing ones, likewise
+    llexec_file_id self{};                            ///< of the llexec program
+    std::uint64_t seed = 0;                           ///< of the hashes that make places
+};
 
 template<class Key>
 using Ranges = std::vector<std::pair<Key, llexec_rule_range>>;
@@ -30,14 +36,21 @@ struct CompiledSet {
     std::vector<llexec_rule> rules;
     Ranges<llexec_inode_key> by_inode;
     Ranges<llexec_path_key> by_path;
+    Ranges<llexec_place_key> by_place;
     Ranges<llexec_id_key> by_user;
     Ranges<llexec_id_key> by_group;
+    bool cgroups = false;     ///< whether any rule is about a cgroup
+    bool directories = false; ///< whether any rule is about a directory
 };
 
-/// Compiles policies, which must be in layer order. A block of a policy with exes selects each
-/// existing one; without exes, it selects by user; without users either, by group. Executions of
-/// `self`, the llexec program, are never selected; kind policy if a policy names it.
-[[nodiscard]] Result<CompiledSet> compile(std::span<const Policy> policies, const ExeIds& exes,
-                                          const llexec_file_id& self, std::uint64_t generation);
+/// The place of a cgroup, which need not exist; normalised as CgroupPath.
+[[nodiscard]] std::uint64_t cgroup_place(std::string_view path, std::uint64_t seed);
+
+/// Compiles policies, which must be in layer order. A block is looked up by its programs or,
+/// without any, by its directories, cgroups, users or groups, in this order; its other keys become
+/// conditions. Programs and directories that do not exist select nothing. Executions of the llexec
+/// program are never selected; kind policy if a policy names it.
+[[nodiscard]] Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& ids,
+                                          std::uint64_t generation);
 
 } // namespace llexec::attach

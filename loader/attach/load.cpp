@@ -139,10 +139,10 @@ Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
     const auto info = maps.info();
     if (!info)
         return std::unexpected(info.error());
-    auto exes = identify_exes(policies, info->path_hash_seed);
-    if (!exes)
-        return std::unexpected(std::move(exes.error()));
-    auto set = compile(policies, exes->ids, exes->self, *current + 1);
+    auto files = identify_named_files(policies, info->path_hash_seed);
+    if (!files)
+        return std::unexpected(std::move(files.error()));
+    auto set = compile(policies, files->ids, *current + 1);
     if (!set)
         return std::unexpected(std::move(set.error()));
     if (auto published = publish(lock, maps, *set, rulesets.fds, enforce_at); !published)
@@ -150,7 +150,7 @@ Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
 
     LoadReport report{
         .generation = set->generation, .replaced = *current != 0, .notes = rulesets.notes};
-    append(report.notes, exes->notes);
+    append(report.notes, files->notes);
     return report;
 }
 

@@ -24,12 +24,14 @@ enum class MapId : std::uint8_t {
     gens,
     by_inode,
     by_path,
+    by_place,
     by_user,
     by_group,
     rules,
     policies,
     rulesets,
     execs,
+    places,
     events,
     stats,
 };
@@ -42,18 +44,20 @@ struct MapLayout {
 };
 
 /// All of them, in the order of MapId.
-inline constexpr std::array<MapLayout, 13> map_layouts{{
+inline constexpr std::array<MapLayout, 15> map_layouts{{
     {MapId::info, "llexec_info", 4, sizeof(llexec_info)},
     {MapId::current, "llexec_current", 4, sizeof(llexec_current)},
     {MapId::gens, "llexec_gens", 4, sizeof(llexec_generation)},
     {MapId::by_inode, "llexec_by_inode", sizeof(llexec_inode_key), sizeof(llexec_rule_range)},
     {MapId::by_path, "llexec_by_path", sizeof(llexec_path_key), sizeof(llexec_rule_range)},
+    {MapId::by_place, "llexec_by_place", sizeof(llexec_place_key), sizeof(llexec_rule_range)},
     {MapId::by_user, "llexec_by_user", sizeof(llexec_id_key), sizeof(llexec_rule_range)},
     {MapId::by_group, "llexec_by_group", sizeof(llexec_id_key), sizeof(llexec_rule_range)},
     {MapId::rules, "llexec_rules", sizeof(llexec_id_key), sizeof(llexec_rule)},
     {MapId::policies, "llexec_policies", sizeof(llexec_id_key), sizeof(llexec_policy)},
     {MapId::rulesets, "llexec_rulesets", 4, 8},
     {MapId::execs, "llexec_execs", 4, 0},
+    {MapId::places, "llexec_places", 4, 0},
     {MapId::events, "llexec_events", 0, 0},
     {MapId::stats, "llexec_stats", 4, sizeof(llexec_stats)},
 }};

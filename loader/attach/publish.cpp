@@ -111,7 +111,9 @@ Result<> store_generation(const Maps& maps, const CompiledSet& set, EnforceAt en
                           : static_cast<std::uint32_t>(LLEXEC_AT_BPRM_COMMITTING_CREDS),
         .policies = static_cast<std::uint32_t>(set.policies.size()),
         .by_user = set.by_user.empty() ? 0U : 1U,
-        .by_group = set.by_group.empty() ? 0U : 1U};
+        .by_group = set.by_group.empty() ? 0U : 1U,
+        .cgroups = set.cgroups ? 1U : 0U,
+        .directories = set.directories ? 1U : 0U};
     return maps.store(MapId::gens, static_cast<std::uint32_t>(set.generation % 2), generation);
 }
 
@@ -124,6 +126,8 @@ Result<> store_all(const Maps& maps, CompiledSet& set, std::span<const int> rule
     if (auto stored = store_ranges(maps, MapId::by_inode, set.by_inode); !stored)
         return stored;
     if (auto stored = store_ranges(maps, MapId::by_path, set.by_path); !stored)
+        return stored;
+    if (auto stored = store_ranges(maps, MapId::by_place, set.by_place); !stored)
         return stored;
     if (auto stored = store_ranges(maps, MapId::by_user, set.by_user); !stored)
         return stored;
@@ -138,6 +142,8 @@ Result<> remove_other_generations(const Lock&, const Maps& maps, std::uint64_t k
     if (auto swept = sweep<llexec_inode_key>(maps, MapId::by_inode, keep); !swept)
         return swept;
     if (auto swept = sweep<llexec_path_key>(maps, MapId::by_path, keep); !swept)
+        return swept;
+    if (auto swept = sweep<llexec_place_key>(maps, MapId::by_place, keep); !swept)
         return swept;
     for (const MapId id : {MapId::by_user, MapId::by_group, MapId::rules})
         if (auto swept = sweep<llexec_id_key>(maps, id, keep); !swept)

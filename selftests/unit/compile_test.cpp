@@ -26,8 +26,15 @@ constexpr llexec_file_id server{.inode = inode(20, 6), .path_hash = 200};
 constexpr llexec_file_id deep{.inode = inode(30, 7), .path_hash = 0};
 constexpr llexec_file_id llexec_itself{.inode = inode(99, 9), .path_hash = 900};
 
-ExeIds exes() {
-    return {{"/bin/sh", shell}, {"/bin/server", server}, {"/deep", deep}};
+constexpr std::uint64_t bin = 1001;
+constexpr std::uint64_t opt = 1002;
+constexpr std::uint64_t seed = 4711;
+
+Identities ids() {
+    return {.exes = {{"/bin/sh", shell}, {"/bin/server", server}, {"/deep", deep}},
+            .directories = {{"/bin", bin}, {"/opt", opt}},
+            .self = llexec_itself,
+            .seed = seed};
 }
 
 Principal id(std::uint32_t number) {
@@ -44,6 +51,18 @@ MatchBlock block(std::vector<std::string> paths, std::vector<std::uint32_t> user
     return result;
 }
 
+MatchBlock beneath(std::vector<std::string> directories, MatchBlock block = {}) {
+    for (std::string& path : directories)
+        block.directories.push_back({.path = std::move(path), .position = {}});
+    return block;
+}
+
+MatchBlock inside(std::vector<std::string> cgroups, MatchBlock block = {}) {
+    for (std::string& path : cgroups)
+        block.cgroups.push_back({.path = std::move(path), .position = {}});
+    return block;
+}
+
 Policy policy(std::string name, std::vector<MatchBlock> blocks) {
     Policy result;
     result.name = std::move(name);
@@ -52,7 +71,7 @@ Policy policy(std::string name, std::vector<MatchBlock> blocks) {
 }
 
 CompiledSet compiled(const std::vector<Policy>& policies) {
-    auto set = compile(policies, exes(), llexec_itself, generation);
+    auto set = compile(policies, ids(), generation);
     REQUIRE(set.has_value());
     return std::move(*set);
 }
@@ -67,6 +86,23 @@ std::vector<Triple> rules(const CompiledSet& set, const llexec_rule_range& range
     return result;
 }
 
+/// The conditions of a range's rules, as (directory, cgroup).
+using Pair = std::pair<std::uint64_t, std::uint64_t>;
+std::vector<Pair> places(const CompiledSet& set, const llexec_rule_range& range) {
+    std::vector<Pair> result;
+    for (std::uint32_t i = range.first; i < range.first + range.count; ++i)
+        result.emplace_back(set.rules.at(i).directory, set.rules.at(i).cgroup);
+    return result;
+}
+
+llexec_rule_range range_of(const CompiledSet& set, std::uint64_t place) {
+    const auto found = std::ranges::find_if(
+        set.by_place, [&](const auto& element) { return element.first.place == place; });
+    REQUIRE(found != set.by_place.end());
+    CHECK(found->first.generation == generation);
+    return found->second;
+}
+
 llexec_rule_range range_of(const CompiledSet& set, const llexec_file_id& file) {
     const auto found = std::ranges::find_if(set.by_inode, [&](const auto& element) {
         return std::memcmp(&element.first.inode, &file.inode, sizeof(file.inode)) == 0;
@@ -76,6 +112,7 @@ llexec_rule_range range_of(const CompiledSet& set, const llexec_file_id& file) {
 }
 
 constexpr std::uint32_t any = LLEXEC_ANY_ID;
+constexpr std::uint64_t anywhere = LLEXEC_ANY_PLACE;
 
 } // namespace
 
@@ -131,10 +168,10 @@ TEST_CASE("a file that does not exist selects nothing") {
 TEST_CASE("llexec itself is never selected, and naming it is an error") {
     CHECK(range_of(compiled({policy("p", {block({"/bin/sh"})})}), llexec_itself).never == 1);
 
-    ExeIds ids = exes();
-    ids["/usr/bin/llexec"] = llexec_itself;
-    const auto set = compile(std::vector{policy("p", {block({"/usr/bin/llexec"})})}, ids,
-                             llexec_itself, generation);
+    Identities with_self = ids();
+    with_self.exes["/usr/bin/llexec"] = llexec_itself;
+    const auto set =
+        compile(std::vector{policy("p", {block({"/usr/bin/llexec"})})}, with_self, generation);
     REQUIRE_FALSE(set.has_value());
     CHECK(set.error().kind == ErrorKind::policy);
     CHECK(set.error().diagnostics.size() == 1);
@@ -164,4 +201,83 @@ TEST_CASE("a thousand users of one program are a thousand rules, each once") {
     const CompiledSet set = compiled({policy("p", {block({"/bin/sh"}, users)})});
     CHECK(range_of(set, shell).count == 1000);
     CHECK(set.rules.size() == 1000);
+}
+
+TEST_CASE("a block with directories and no file is looked up by each directory") {
+    const CompiledSet set = compiled({policy("p", {beneath({"/bin", "/opt"}, block({}, {1}))})});
+    CHECK(set.directories);
+    CHECK_FALSE(set.cgroups);
+    CHECK(set.by_place.size() == 2);
+    CHECK(set.by_user.empty());
+    for (const std::uint64_t place : {bin, opt}) {
+        CHECK(rules(set, range_of(set, place)) == std::vector<Triple>{{0, 1, any}});
+        CHECK(places(set, range_of(set, place)) == std::vector<Pair>{{anywhere, anywhere}});
+    }
+}
+
+TEST_CASE("a block with files and directories is looked up by file, and the directory must hold") {
+    const CompiledSet set =
+        compiled({policy("p", {beneath({"/bin", "/opt"}, block({"/bin/sh"}))})});
+    CHECK(set.by_place.empty());
+    CHECK(set.directories);
+    CHECK(places(set, range_of(set, shell)) == std::vector<Pair>{{bin, anywhere}, {opt, anywhere}});
+}
+
+TEST_CASE("a block with a cgroup alone, or with users, is looked up by the cgroup") {
+    const std::uint64_t cgroup = cgroup_place("/a/b", seed);
+    const CompiledSet set = compiled({policy("p", {inside({"/a/b"}, block({}, {1, 2}, {3}))})});
+    CHECK(set.cgroups);
+    CHECK_FALSE(set.directories);
+    CHECK(set.by_user.empty());
+    CHECK(rules(set, range_of(set, cgroup)) == std::vector<Triple>{{0, 1, 3}, {0, 2, 3}});
+}
+
+TEST_CASE("with a file or a directory, the cgroup must hold besides") {
+    const std::uint64_t a = cgroup_place("/a", seed);
+    const std::uint64_t b = cgroup_place("/b", seed);
+    const CompiledSet set = compiled(
+        {policy("p", {inside({"/a", "/b"}, block({"/bin/sh"})), inside({"/a"}, beneath({"/opt"})),
+                      inside({"/b"}, beneath({"/bin"}, block({"/bin/server"})))})});
+    const auto pairs = places(set, range_of(set, shell));
+    CHECK(std::ranges::is_permutation(pairs, std::vector<Pair>{{anywhere, a}, {anywhere, b}}));
+    CHECK(places(set, range_of(set, opt)) == std::vector<Pair>{{anywhere, a}});
+    CHECK(places(set, range_of(set, server)) == std::vector<Pair>{{bin, b}});
+    CHECK(set.by_place.size() == 1);
+}
+
+TEST_CASE("a directory that does not exist selects nothing, not everything") {
+    const CompiledSet set = compiled({policy(
+        "p", {beneath({"/missing"}), beneath({"/missing"}, block({"/bin/sh"})),
+              beneath({"/missing"}, block({}, {1})), inside({"/a"}, beneath({"/missing"}))})});
+    CHECK(set.rules.empty());
+    CHECK(set.by_place.empty());
+    CHECK(set.by_user.empty());
+    CHECK_FALSE(set.directories);
+}
+
+TEST_CASE("policies without places make no execution look for them") {
+    const CompiledSet set = compiled({policy("p", {block({"/bin/sh"}, {1}), block({}, {2}, {3})})});
+    CHECK_FALSE(set.cgroups);
+    CHECK_FALSE(set.directories);
+}
+
+TEST_CASE("the place of a cgroup depends on each of its names, where it ends, and the seed") {
+    const std::vector<std::string> paths{"/",
+                                         "/a",
+                                         "/b",
+                                         "/a/b",
+                                         "/b/a",
+                                         "/ab",
+                                         "/a/a",
+                                         "/aa",
+                                         "/a.b",
+                                         "/" + std::string(255, 'x'),
+                                         "/" + std::string(254, 'x')};
+    std::vector<std::uint64_t> hashes{anywhere};
+    for (const std::string& path : paths)
+        for (const std::uint64_t one_seed : {seed, seed + 1})
+            hashes.push_back(cgroup_place(path, one_seed));
+    std::ranges::sort(hashes);
+    CHECK(std::ranges::adjacent_find(hashes) == hashes.end());
+    CHECK(cgroup_place("/a/b", seed) == cgroup_place("/a/b", seed));
 }

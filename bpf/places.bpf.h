@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where an execution takes place: the directories above its files, and the cgroups of its caller.
+ *
+ * They are noted before rules are looked up, for two reasons: a script is gone when its interpreter is decided about,
+ * and a rule can be about a place besides what it was looked up by.
+ */
+#ifndef LLEXEC_PLACES_BPF_H
+#define LLEXEC_PLACES_BPF_H
+
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "execution.bpf.h"
+#include "file_id.bpf.h"
+#include "kernel_types.bpf.h"
+#include "llexec/abi.h"
+#include "llexec/name_hash.h"
+#include "maps.bpf.h"
+
+/* Directories, and mounts that are mounted on each other without one in between. */
+#define MAX_STEPS 4096
+
+/* A place that is noted; LLEXEC_ANY_PLACE, which no place is, beyond the last one. */
+static __always_inline __u64 place_noted(__u32 i)
+{
+	struct llexec_places *places = these_places(0);
+
+	return places && i < MAX_PLACES ? places->place[i] : LLEXEC_ANY_PLACE;
+}
+
+/* Whether there was room. */
+static __always_inline bool note_place(__u32 i, __u64 place)
+{
+	struct llexec_places *places = these_places(0);
+
+	if (!places || i >= MAX_PLACES)
+		return false;
+	places->place[i] = place;
+	return true;
+}
+
+struct directory_walk {
+	struct dentry *dentry;
+	struct mount *mount;
+	__u32 end; /* behind the last directory that is noted */
+	__s32 result;
+};
+
+/* 1: a step up to another directory. 0: to a mount point, which the mount hides. -1: this is the top. */
+static __always_inline int step_up(struct directory_walk *walk)
+{
+	struct dentry *dentry = walk->dentry, *parent;
+	struct mount *mount = walk->mount, *below;
+	struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
+
+	if (dentry == root) {
+		below = BPF_CORE_READ(mount, mnt_parent);
+		if (below == mount || !below)
+			return -1;
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->mount = below;
+		return 0;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	/* Moved out of what the mount shows. As in Landlock, it counts as beneath the mount nevertheless. */
+	walk->dentry = parent == dentry || !parent ? root : parent;
+	return 1;
+}
+
+__global __u64 directory_place(__u64 directory)
+{
+	struct dentry *dentry = (struct dentry *)directory;
+	struct llexec_inode_id id = {};
+
+	inode_id(BPF_CORE_READ(dentry, d_inode), &id);
+	return inode_place(&id);
+}
+
+static long note_directory(__u32 i, struct directory_walk *walk)
+{
+	int step = step_up(walk);
+
+	if (step < 0) {
+		walk->result = 0;
+		return 1;
+	}
+	if (!step)
+		return 0;
+	if (!note_place(walk->end, directory_place((__u64)walk->dentry)))
+		return 1;
+	walk->end++;
+	return 0;
+}
+
+/*
+ * Notes the directories that a file stands beneath, as Landlock walks from a path up to the root of its mount namespace,
+ * whatever the caller's own root is. Returns the index behind the last one, or -ENAMETOOLONG if there is no room for all
+ * of them: then nobody could tell what the file is beneath.
+ *
+ * Other than Landlock's, the walk holds no references. What is renamed or moved meanwhile can be taken to be in its old
+ * place or in its new one.
+ */
+__global int walk_directories(__u64 dentry, __u64 mnt, __u32 first)
+{
+	struct directory_walk walk = {
+		.dentry = (struct dentry *)dentry,
+		.mount = (struct mount *)(mnt - bpf_core_field_offset(struct mount, mnt)),
+		.end = first,
+		.result = -ENAMETOOLONG,
+	};
+
+	/* Dentries, inodes and mounts are freed after an RCU grace period. */
+	bpf_rcu_read_lock();
+	bpf_loop(MAX_STEPS, note_directory, &walk, 0);
+	bpf_rcu_read_unlock();
+	return walk.result ? walk.result : (int)walk.end;
+}
+
+/* Notes the directories of one file of this execution, ASKED_FOR or FINAL, unless they are. 0 or a negative errno. */
+static __always_inline int note_directories(struct llexec_execution *execution, struct file *file, __u32 which)
+{
+	__u32 first = FIRST_DIRECTORY + (which == FINAL ? execution->n_asked_for : 0);
+	int end;
+
+	if (execution->noted & which)
+		return 0;
+	if (!these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return -ENOMEM;
+	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry), (__u64)BPF_CORE_READ(file, f_path.mnt), first);
+	if (end < 0)
+		return end;
+	if (which == FINAL)
+		execution->n_final = end - first;
+	else
+		execution->n_asked_for = end - first;
+	execution->noted |= which;
+	return 0;
+}
+
+struct cgroup_walk {
+	struct cgroup *cgroup;
+	__u64 hash;
+	__u32 last; /* level */
+	__s32 result;
+};
+
+/* Adds a name to a hash. 0 if it cannot be read. */
+__global __u64 hash_kernel_name(__u64 hash, __u64 name)
+{
+	struct llexec_places *places = these_places(0);
+	long size;
+
+	if (!places)
+		return 0;
+	/* Zeroed, so that the bytes behind the name do not matter. */
+	__builtin_memset(places->name, 0, sizeof(places->name));
+	size = bpf_probe_read_kernel_str(places->name, sizeof(places->name), (const void *)name);
+	return size < 0 ? 0 : llexec_hash_name(hash, places->name, size);
+}
+
+static long note_cgroup(__u32 i, struct cgroup_walk *walk)
+{
+	struct cgroup *own = walk->cgroup, *cgroup = NULL;
+
+	if (i) {
+		bpf_core_read(&cgroup, sizeof(cgroup), &own->ancestors[i]);
+		walk->hash = hash_kernel_name(walk->hash, (__u64)BPF_CORE_READ(cgroup, kn, name));
+		if (!walk->hash)
+			return 1;
+	}
+	if (!note_place(i, walk->hash))
+		return 1;
+	if (i < walk->last)
+		return 0;
+	walk->result = 0;
+	return 1;
+}
+
+/*
+ * Notes the cgroup of the caller and those above it, as far down as rules can be about. Names in cgroup v2 never
+ * change. 0 or a negative errno.
+ */
+__global int note_cgroups(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct cgroup_walk walk = { .hash = llexec_hash_cgroup_root(path_hash_seed), .result = -EAGAIN };
+	struct llexec_execution *execution = this_execution(0);
+	struct cgroup *cgroup;
+
+	if (!execution || !these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return -ENOMEM;
+
+	/* A task that is moved leaves a cgroup that may be removed, which is freed after an RCU grace period. */
+	bpf_rcu_read_lock();
+	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	walk.cgroup = cgroup;
+	walk.last = BPF_CORE_READ(cgroup, level);
+	if (walk.last > LLEXEC_MAX_CGROUP_LEVELS)
+		walk.last = LLEXEC_MAX_CGROUP_LEVELS;
+	bpf_loop(LLEXEC_MAX_CGROUP_LEVELS + 1, note_cgroup, &walk, 0);
+	bpf_rcu_read_unlock();
+	execution->n_cgroups = walk.last + 1;
+	return walk.result;
+}
+
+#endif /* LLEXEC_PLACES_BPF_H */
