@@ -133,6 +133,10 @@ class Document {
         Json json = Json::object();
         for (const ExePath& exe : block.exes)
             json["exe"].push_back(exe.path);
+        for (const DirectoryPath& directory : block.directories)
+            json["exe_beneath"].push_back(directory.path);
+        for (const CgroupPath& cgroup : block.cgroups)
+            json["cgroup"].push_back(cgroup.path);
         for (const Principal& user : block.users)
             json["user"].push_back(user.id);
         for (const Principal& group : block.groups)
@@ -245,13 +249,21 @@ std::string principals_text(const std::vector<Principal>& principals) {
     return fmt::format("{}", fmt::join(words, " or "));
 }
 
+template<class Path>
+void add_paths(std::vector<std::string>& parts, std::string_view key,
+               const std::vector<Path>& paths) {
+    std::vector<std::string> words;
+    for (const Path& path : paths)
+        words.push_back(printable(path.path));
+    if (!words.empty())
+        parts.push_back(fmt::format("{} {}", key, fmt::join(words, " or ")));
+}
+
 std::string match_text(const MatchBlock& block) {
     std::vector<std::string> parts;
-    std::vector<std::string> exes;
-    for (const ExePath& exe : block.exes)
-        exes.push_back(printable(exe.path));
-    if (!exes.empty())
-        parts.push_back(fmt::format("exe {}", fmt::join(exes, " or ")));
+    add_paths(parts, "exe", block.exes);
+    add_paths(parts, "exe_beneath", block.directories);
+    add_paths(parts, "cgroup", block.cgroups);
     if (!block.users.empty())
         parts.push_back("user " + principals_text(block.users));
     if (!block.groups.empty())

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/abi.h"
+#include "llexec/name_hash.h"
 #include "policy/parts.hpp"
 #include "policy/text.hpp"
 
@@ -14,6 +16,9 @@ namespace {
 // The last value means "no ID" to the kernel.
 constexpr std::int64_t max_id = std::numeric_limits<std::uint32_t>::max() - 1LL;
 
+// Where cgroup v2 is mounted, everywhere.
+constexpr std::string_view mount_point = "/sys/fs/cgroup";
+
 enum class PrincipalKind { user, group };
 
 std::string_view name_of(PrincipalKind kind) {
@@ -28,14 +33,24 @@ class MatchReader {
         reader_.check_keys(table, Place::match);
         block.position = table.position;
         const Member* exe = table.find("exe");
+        const Member* beneath = table.find("exe_beneath");
+        const Member* cgroup = table.find("cgroup");
         const Member* user = table.find("user");
         const Member* group = table.find("group");
-        if (exe == nullptr && user == nullptr && group == nullptr)
+        if (exe == nullptr && beneath == nullptr && cgroup == nullptr && user == nullptr &&
+            group == nullptr)
             reader_.error(table.position, "this entry of 'match' selects nothing",
-                          "at least one of exe, user and group is needed");
+                          fmt::format("at least one of exe, {}, cgroup, user and group is needed",
+                                      reader_.key("exe_beneath")));
         if (exe != nullptr)
             for (const Node& item : reader_.array(*exe, R"(["/usr/sbin/nginx"])"))
                 read_exe(item, block.exes);
+        if (beneath != nullptr)
+            for (const Node& item : reader_.array(*beneath, R"(["/opt"])"))
+                read_directory(item, block.directories);
+        if (cgroup != nullptr)
+            for (const Node& item : reader_.array(*cgroup, R"(["/user.slice"])"))
+                read_cgroup(item, block.cgroups);
         if (user != nullptr)
             for (const Node& item : reader_.array(*user, R"(["www-data"])"))
                 read_principal(item, PrincipalKind::user, block.users);
@@ -49,15 +64,29 @@ class MatchReader {
         const std::string* text = reader_.string(item, "\"/usr/sbin/nginx\"");
         if (text == nullptr)
             return;
-        const std::string shown = printable(*text);
-        if (!text->starts_with('/')) {
-            reader_.error(item.position, fmt::format("'{}' is not an absolute path", shown),
-                          "write the whole path of the program, from /");
+        if (text->ends_with('/') && text->starts_with('/')) {
+            reader_.error(
+                item.position, fmt::format("'{}' names a directory", printable(*text)),
+                fmt::format("write the path of a program, or use {}", reader_.key("exe_beneath")));
             return;
         }
-        if (text->ends_with('/')) {
-            reader_.error(item.position, fmt::format("'{}' names a directory", shown),
-                          "write the path of a program");
+        if (is_file_path(item.position, *text, "program"))
+            add_once(exes, normalize_path(*text), item.position);
+    }
+
+    void read_directory(const Node& item, std::vector<DirectoryPath>& directories) {
+        const std::string* text = reader_.string(item, "\"/opt\"");
+        if (text != nullptr && is_file_path(item.position, *text, "directory"))
+            add_once(directories, normalize_path(*text), item.position);
+    }
+
+    void read_cgroup(const Node& item, std::vector<CgroupPath>& cgroups) {
+        const std::string* text = reader_.string(item, "\"/user.slice\"");
+        if (text == nullptr)
+            return;
+        const std::string shown = printable(*text);
+        if (text->empty()) {
+            reader_.error(item.position, "'' is not a cgroup", "write \"/\" for the root");
             return;
         }
         if (has_component(*text, "..")) {
@@ -65,14 +94,61 @@ class MatchReader {
                           "write the path without it");
             return;
         }
-        if (text->find('\0') != std::string::npos || text->size() >= PATH_MAX) {
-            reader_.error(item.position, "no file can have this path",
-                          fmt::format("a path has no NUL byte and less than {} bytes", PATH_MAX));
+        const std::string path = normalize_path("/" + *text);
+        // It would be accepted, and select nothing.
+        if (path == mount_point || path.starts_with(std::string(mount_point) + "/")) {
+            reader_.error(
+                item.position, fmt::format("'{}' is a path of the file system", shown),
+                fmt::format("write it as /proc/PID/cgroup does, without {}", mount_point));
             return;
         }
-        std::string path = normalize_path(*text);
-        if (std::ranges::find(exes, path, &ExePath::path) == exes.end())
-            exes.push_back({.path = std::move(path), .position = item.position});
+        if (!can_be_cgroup(path)) {
+            reader_.error(item.position, fmt::format("no cgroup can be named '{}'", shown),
+                          fmt::format("a path has at most {} names of at most {} bytes, without "
+                                      "NUL and newline",
+                                      LLEXEC_MAX_CGROUP_LEVELS, LLEXEC_NAME_SIZE - 1));
+            return;
+        }
+        add_once(cgroups, path, item.position);
+    }
+
+    /// Of a normalised path.
+    static bool can_be_cgroup(std::string_view path) {
+        int levels = 0;
+        for (std::size_t begin = 1; begin < path.size(); ++levels) {
+            const std::size_t end = std::min(path.find('/', begin), path.size());
+            if (end - begin >= LLEXEC_NAME_SIZE)
+                return false;
+            begin = end + 1;
+        }
+        return levels <= LLEXEC_MAX_CGROUP_LEVELS &&
+               path.find_first_of(std::string_view("\0\n", 2)) == std::string_view::npos;
+    }
+
+    bool is_file_path(Position position, const std::string& text, std::string_view what) {
+        const std::string shown = printable(text);
+        if (!text.starts_with('/')) {
+            reader_.error(position, fmt::format("'{}' is not an absolute path", shown),
+                          fmt::format("write the whole path of the {}, from /", what));
+            return false;
+        }
+        if (has_component(text, "..")) {
+            reader_.error(position, fmt::format("'..' in '{}'", shown),
+                          "write the path without it");
+            return false;
+        }
+        if (text.find('\0') != std::string::npos || text.size() >= PATH_MAX) {
+            reader_.error(position, "no file can have this path",
+                          fmt::format("a path has no NUL byte and less than {} bytes", PATH_MAX));
+            return false;
+        }
+        return true;
+    }
+
+    template<class Path>
+    static void add_once(std::vector<Path>& paths, std::string path, Position position) {
+        if (std::ranges::find(paths, path, &Path::path) == paths.end())
+            paths.push_back({.path = std::move(path), .position = position});
     }
 
     void read_principal(const Node& item, PrincipalKind kind, std::vector<Principal>& principals) {

@@ -44,6 +44,8 @@ constexpr std::array known_keys{
     KnownKey{Place::net_port, "port", true},
     KnownKey{Place::net_port, "quiet"},
     KnownKey{Place::match, "exe"},
+    KnownKey{Place::match, "exe_beneath"},
+    KnownKey{Place::match, "cgroup"},
     KnownKey{Place::match, "user"},
     KnownKey{Place::match, "group"},
     KnownKey{Place::enforce, "mode"},
@@ -53,12 +55,6 @@ constexpr std::array known_keys{
     KnownKey{Place::enforce, "missing_paths"},
     KnownKey{Place::enforce, "log"},
     KnownKey{Place::lint, "allow"},
-};
-
-// Words with a meaning that this version does not have: taking them for a typing mistake would
-// mislead.
-constexpr std::array unsupported_keys{
-    KnownKey{Place::match, "cgroup"},
 };
 
 /// The key whose tables the place is in; empty at the top level.
@@ -136,15 +132,12 @@ void Reader::lint(std::string_view name, Position position, std::string message,
 void Reader::check_keys(const Node& table, Place place) {
     for (const Member& member : table.members) {
         const std::string key = printable(member.spelling);
-        if (const KnownKey* known = find_key(known_keys, place, member.key)) {
-            if (standard_ && !known->standard)
-                error(member.position, fmt::format("'{}' is not a key of Landlock Config", key));
-        } else if (find_key(unsupported_keys, place, member.key) != nullptr) {
-            error(member.position, fmt::format("'{}' is not supported by this version", key));
-        } else {
+        const KnownKey* const known = find_key(known_keys, place, member.key);
+        if (known == nullptr)
             error(member.position, fmt::format("unknown key '{}'", key),
                   advice_for(syntax_, place, member));
-        }
+        else if (standard_ && !known->standard)
+            error(member.position, fmt::format("'{}' is not a key of Landlock Config", key));
     }
 }
 

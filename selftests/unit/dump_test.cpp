@@ -39,6 +39,12 @@ void check_same(const Policy& a, const Policy& b) {
         REQUIRE(a.match[i].exes.size() == b.match[i].exes.size());
         for (std::size_t j = 0; j < a.match[i].exes.size(); ++j)
             CHECK(a.match[i].exes[j].path == b.match[i].exes[j].path);
+        REQUIRE(a.match[i].directories.size() == b.match[i].directories.size());
+        for (std::size_t j = 0; j < a.match[i].directories.size(); ++j)
+            CHECK(a.match[i].directories[j].path == b.match[i].directories[j].path);
+        REQUIRE(a.match[i].cgroups.size() == b.match[i].cgroups.size());
+        for (std::size_t j = 0; j < a.match[i].cgroups.size(); ++j)
+            CHECK(a.match[i].cgroups[j].path == b.match[i].cgroups[j].path);
         REQUIRE(a.match[i].users.size() == b.match[i].users.size());
         for (std::size_t j = 0; j < a.match[i].users.size(); ++j)
             CHECK(a.match[i].users[j].id == b.match[i].users[j].id);
@@ -125,6 +131,20 @@ TEST_CASE("text shows rights by name and as masks") {
     CHECK(text.find("443 0x1: bind_tcp\n") != std::string::npos);
 }
 
+TEST_CASE("places are dumped as they are normalised") {
+    const Policy policy =
+        parse_valid("[[match]]\nexe_beneath = [\"/opt//x/\", \"/\"]\ncgroup = [\"a/b\", \"/c\"]\n"
+                    "[[ruleset]]\nscoped = [\"signal\"]\n");
+    check_round_trips(policy);
+    CHECK(dumped(policy, DumpFormat::toml)
+              .starts_with(
+                  "[[match]]\nexe_beneath = [\"/opt/x\",\"/\"]\ncgroup = [\"/a/b\",\"/c\"]\n"));
+    CHECK(dumped(policy, DumpFormat::json).find("\"exeBeneath\"") != std::string::npos);
+    CHECK(dumped(policy, DumpFormat::text)
+              .find("match        exe_beneath /opt/x or /, and cgroup /a/b or /c\n") !=
+          std::string::npos);
+}
+
 TEST_CASE("Landlock Config is the body alone, or nothing") {
     CHECK(dumped(parse_valid("[[match]]\nuser = [0]\n[[ruleset]]\nscoped = [\"signal\"]\n"),
                  DumpFormat::landlock_config) == "[[ruleset]]\nscoped = [\"signal\"]\n");
@@ -164,6 +184,9 @@ TEST_CASE("random policies survive a dump") {
         text += "[[variable]]\nname = \"x\"\nliteral = [\"1\", \"2\"]\n";
         if (pick(2) == 0)
             text += fmt::format("[[match]]\nuser = [{}]\nexe = [\"/bin/{}\"]\n", pick(9), pick(9));
+        if (pick(2) == 0)
+            text += fmt::format("[[match]]\ncgroup = [\"{}/ü\"]\nexe_beneath = [\"/bin/{}\"]\n",
+                                pick(9), pick(9));
         if (pick(2) == 0)
             text += fmt::format("[enforce]\nno_new_privs = {}\nlog = \"subdomains-off\"\n",
                                 pick(2) == 0);

@@ -105,12 +105,95 @@ TEST_CASE("a single match table is refused") {
           Findings{"1:2 error: 'match' is a table, not an array of tables"});
 }
 
-TEST_CASE("a selector that this version does not have is not taken for a typing mistake") {
-    CHECK(findings(with_match("cgroup = [\"/x\"]\nuser = [0]")) ==
-          Findings{"2:1 error: 'cgroup' is not supported by this version"});
-    const ParsedPolicy parsed = parse(with_match("usr = [0]\nuser = [0]"));
-    REQUIRE(parsed.diagnostics.size() == 1);
+TEST_CASE("a selector that is not known is taken for a typing mistake") {
+    const ParsedPolicy parsed = parse(with_match("usr = [0]\nuser = [0]\nexe_beneth = [\"/x\"]"));
+    REQUIRE(parsed.diagnostics.size() == 2);
     CHECK(parsed.diagnostics[0].advice == "did you mean 'user'?");
+    CHECK(parsed.diagnostics[1].advice == "did you mean 'exe_beneath'?");
+}
+
+TEST_CASE("directories are normalised absolute paths, each once") {
+    const Policy policy = parse_valid(
+        with_match("exe_beneath = [\"/opt\", \"//opt/./\", \"/srv/a/\", \"/\", \"/.\"]"));
+    const auto& directories = policy.match[0].directories;
+    REQUIRE(directories.size() == 3);
+    CHECK(directories[0].path == "/opt");
+    CHECK(directories[0].position == Position{.line = 2, .column = 16});
+    CHECK(directories[1].path == "/srv/a");
+    CHECK(directories[2].path == "/");
+    CHECK(check_attachable(policy).empty());
+}
+
+TEST_CASE("a directory is an absolute path that a file can have") {
+    const auto [written, message] = GENERATE(table<std::string_view, std::string_view>({
+        {"opt", "'opt' is not an absolute path"},
+        {"", "'' is not an absolute path"},
+        {"/opt/../usr", "'..' in '/opt/../usr'"},
+        {"/..", "'..' in '/..'"},
+        {"/a\\u0000b", "no file can have this path"},
+    }));
+    CHECK(findings(with_match(fmt::format("exe_beneath = [\"{}\"]", written))) ==
+          Findings{fmt::format("2:16 error: {}", message)});
+}
+
+TEST_CASE("cgroups are written below the root, with or without its slash") {
+    const Policy policy = parse_valid(
+        with_match("cgroup = [\"/system.slice/nginx.service\", \"system.slice//nginx.service/\", "
+                   "\"a/./b\", \"/\", \"sys/fs\", \"/sys/fs/cgroups\"]"));
+    const auto& cgroups = policy.match[0].cgroups;
+    REQUIRE(cgroups.size() == 5);
+    CHECK(cgroups[0].path == "/system.slice/nginx.service");
+    CHECK(cgroups[0].position == Position{.line = 2, .column = 11});
+    CHECK(cgroups[1].path == "/a/b");
+    CHECK(cgroups[2].path == "/");
+    CHECK(cgroups[3].path == "/sys/fs");
+    CHECK(cgroups[4].path == "/sys/fs/cgroups");
+    CHECK(check_attachable(policy).empty());
+}
+
+TEST_CASE("a cgroup is a path that a cgroup can have") {
+    const auto [written, message] = GENERATE(table<std::string_view, std::string_view>({
+        {"", "'' is not a cgroup"},
+        {"/a/../b", "'..' in '/a/../b'"},
+        {"..", "'..' in '..'"},
+        {"/a\\u0000b", "no cgroup can be named '/a\\x00b'"},
+        {"/a\\nb", "no cgroup can be named '/a\\x0ab'"},
+        {"/sys/fs/cgroup", "'/sys/fs/cgroup' is a path of the file system"},
+        {"/sys/fs/cgroup/a", "'/sys/fs/cgroup/a' is a path of the file system"},
+    }));
+    CHECK(findings(with_match(fmt::format("cgroup = [\"{}\"]", written))) ==
+          Findings{fmt::format("2:11 error: {}", message)});
+}
+
+TEST_CASE("a cgroup has as many levels, of names as long, as the programs look at") {
+    std::string deep;
+    for (int i = 0; i < 32; ++i)
+        deep += "/" + std::string(255, 'x');
+    const auto messages = [](const std::string& path) {
+        return findings(with_match(fmt::format("cgroup = [\"{}\"]", path)));
+    };
+    CHECK(messages(deep).empty());
+    CHECK(messages(deep + "/") == Findings{});
+    CHECK(messages(deep + "/x").size() == 1);
+    CHECK(messages("/" + std::string(256, 'x')).size() == 1);
+}
+
+TEST_CASE("paths of places have to be strings in arrays") {
+    const ParsedPolicy parsed = parse(with_match("cgroup = \"/x\"\nexe_beneath = [1]"));
+    REQUIRE(parsed.diagnostics.size() == 2);
+    CHECK(parsed.diagnostics[0].message == "'cgroup' is a string, not an array");
+    CHECK(parsed.diagnostics[0].advice == "write it as an array: cgroup = [\"/user.slice\"]");
+    CHECK(parsed.diagnostics[1].message == "expected a string, found an integer");
+}
+
+TEST_CASE("in JSON the key is exeBeneath") {
+    const ParsedPolicy parsed = parse(R"({"match": [{"exeBeneath": ["/opt"], "cgroup": ["x"]}],
+                  "ruleset": [{"scoped": ["signal"]}]})",
+                                      "test.json");
+    REQUIRE(parsed.policy.has_value());
+    REQUIRE(parsed.policy->match[0].directories.size() == 1);
+    CHECK(parsed.policy->match[0].directories[0].path == "/opt");
+    CHECK(parsed.policy->match[0].cgroups[0].path == "/x");
 }
 
 TEST_CASE("only a policy that selects something can be attached") {
