@@ -5,10 +5,15 @@
 #pragma once
 
 #include "llexec/diagnostic.hpp"
+#include "llexec/landlock.hpp"
+#include "llexec/policy.hpp"
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace llexec {
 
@@ -27,5 +32,24 @@ struct Lint {
 /// A finding of the lint of that name, which exists.
 [[nodiscard]] Diagnostic make_finding(std::string_view name, std::string file, Position position,
                                       std::string message, std::string advice = {});
+
+/// Looks at policies as they would be enforced on this machine: at the files that rules and
+/// [[match]] name, and at what the kernel can enforce. Findings that a policy silences are left
+/// out.
+class Linter {
+  public:
+    /// Without a kernel that has Landlock, what kernels lack is not looked at.
+    explicit Linter(std::optional<KernelSupport> support);
+    Linter(const Linter&) = delete;
+    Linter& operator=(const Linter&) = delete;
+    ~Linter();
+
+    /// About each policy, and about several of them for one program.
+    [[nodiscard]] std::vector<Diagnostic> check(std::span<const Policy> policies);
+
+  private:
+    class State;
+    std::unique_ptr<State> state_; ///< what is known of files, for all policies
+};
 
 } // namespace llexec

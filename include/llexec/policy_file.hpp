@@ -83,6 +83,10 @@ struct PolicySet {
 [[nodiscard]] PolicySet compose_policies(std::span<const std::string> paths, std::string_view name,
                                          UserDatabase& users);
 
+/// Adds to findings the lines that they are about, from the files that they name, as far as those
+/// can be read.
+void add_source_lines(std::span<Diagnostic> diagnostics);
+
 /// What keeps a valid policy from being attached at exec (today: it has no [[match]] block). Empty:
 /// nothing.
 [[nodiscard]] std::vector<Diagnostic> check_attachable(const Policy& policy);

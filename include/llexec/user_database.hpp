@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace llexec {
 
@@ -33,5 +34,8 @@ class SystemUserDatabase final : public UserDatabase {
     [[nodiscard]] Result<std::optional<std::uint32_t>> user_id(const std::string& name) override;
     [[nodiscard]] Result<std::optional<std::uint32_t>> group_id(const std::string& name) override;
 };
+
+/// The groups that a login of that user has, from the system's databases; none for an unknown user.
+[[nodiscard]] std::vector<std::uint32_t> groups_of_user(std::uint32_t user);
 
 } // namespace llexec

@@ -6,16 +6,19 @@
 #include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
+#include "policy_arguments.hpp"
+#include "sarif.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <tuple>
 
 namespace llexec::cli {
 namespace {
@@ -124,25 +127,56 @@ void print_report_json(const PolicySet& set, const Counts& counts,
 }
 
 struct CheckOptions {
-    std::vector<std::string> paths;
+    std::shared_ptr<PolicyArguments> arguments;
+    std::vector<std::string> allowed; ///< names of lints
     bool strict = false;
+    bool sarif = false;
+    bool text_only = false;
     int abi = 0; ///< 0: not asked for
 };
 
-void check(const CheckOptions& options, Context& context) {
-    SystemUserDatabase users;
-    PolicySet set = load_policies(options.paths, users);
+/// What can be found out about valid policies.
+void add_lints(PolicySet& set, const CheckOptions& options) {
     // A policy that selects nothing is fine for `run`.
     for (const Policy& policy : set.policies)
         for (const Diagnostic& diagnostic : check_attachable(policy))
-            set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
-                                                   diagnostic.message, diagnostic.advice));
+            if (std::ranges::find(policy.allowed_lints, "no-match") == policy.allowed_lints.end())
+                set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
+                                                       diagnostic.message, diagnostic.advice));
+    if (options.text_only)
+        return;
+    std::optional<KernelSupport> support;
+    if (options.abi == 0) // otherwise what that kernel lacks is reported
+        if (auto running = query_kernel_support())
+            support = *running;
+    Linter linter(support);
+    std::ranges::move(linter.check(set.policies), std::back_inserter(set.diagnostics));
+}
+
+/// By file and place, without what is silenced, and with the lines.
+void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
+    std::erase_if(diagnostics, [&](const Diagnostic& diagnostic) {
+        return !diagnostic.lint.empty() &&
+               std::ranges::find(options.allowed, diagnostic.lint) != options.allowed.end();
+    });
+    std::ranges::stable_sort(diagnostics, {}, [](const Diagnostic& diagnostic) {
+        return std::tie(diagnostic.file, diagnostic.position);
+    });
+    add_source_lines(diagnostics);
+}
+
+void check(const CheckOptions& options, Context& context) {
+    PolicySet set = read_policies(*options.arguments);
+    add_lints(set, options);
     const std::vector<Enforced> enforced =
         options.abi == 0 ? std::vector<Enforced>{} : check_abi(set, options.abi);
+    tidy(set.diagnostics, options);
     if (options.strict)
         make_strict(set);
     const Counts counts = count(set.diagnostics);
-    if (context.json) {
+    if (options.sarif) {
+        print_json(stdout, to_sarif(set.diagnostics));
+    } else if (context.json) {
         print_report_json(set, counts, enforced);
     } else {
         for (const Diagnostic& diagnostic : set.diagnostics)
@@ -156,23 +190,37 @@ void check(const CheckOptions& options, Context& context) {
     context.exit = counts.errors == 0 ? ExitCode::ok : ExitCode::policy_invalid;
 }
 
+std::vector<std::string> lint_names() {
+    std::vector<std::string> names;
+    for (const Lint& lint : lints())
+        names.emplace_back(lint.name);
+    return names;
+}
+
 } // namespace
 
 void add_check(CLI::App& app, Context& context) {
     CLI::App* command =
         app.add_subcommand("check", "Report everything that is wrong with policies");
     const auto options = std::make_shared<CheckOptions>();
-    command->add_option("path", options->paths, "Policy files, or directories of them")
-        ->type_name("FILE|DIR");
+    options->arguments = add_document_arguments(*command);
     command->add_flag("--strict", options->strict, "Treat warnings as errors");
+    command->add_option("--allow", options->allowed, "Silence the lint of that name")
+        ->type_name("LINT")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(lint_names()));
+    command->add_flag("--text-only", options->text_only,
+                      "Look at the text of the policies only, not at this machine");
+    command->add_flag("--sarif", options->sarif, "Print the findings as SARIF 2.1.0");
     command
         ->add_option("--abi", options->abi,
                      "Report what a kernel with this Landlock ABI version does not enforce")
         ->type_name("N")
         ->check(CLI::Range(1, std::numeric_limits<int>::max()));
     command->callback([options, &context] {
-        options->paths.insert(options->paths.end(), context.rest.begin(), context.rest.end());
-        if (options->paths.empty())
+        std::vector<std::string>& paths = options->arguments->paths;
+        paths.insert(paths.end(), context.rest.begin(), context.rest.end());
+        if (paths.empty())
             fail_usage(context, "check: at least one FILE or DIR is needed");
         else
             check(*options, context);

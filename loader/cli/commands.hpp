@@ -40,9 +40,9 @@ void add_unload(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 
 /// In the order of --help.
-inline constexpr std::array<AddCommand, 11> commands{
-    add_probe, add_check,  add_explain, add_diff,   add_dump, add_schema,
-    add_load,  add_status, add_events,  add_unload, add_run,
+inline constexpr std::array<AddCommand, 12> commands{
+    add_probe,  add_check, add_explain, add_match,  add_diff,   add_dump,
+    add_schema, add_load,  add_status,  add_events, add_unload, add_run,
 };
 
 } // namespace llexec::cli

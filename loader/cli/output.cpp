@@ -99,6 +99,8 @@ Json to_json(const Diagnostic& diagnostic) {
     json["message"] = diagnostic.message;
     if (!diagnostic.advice.empty())
         json["advice"] = diagnostic.advice;
+    if (!diagnostic.lint.empty())
+        json["lint"] = diagnostic.lint;
     return json;
 }
 
@@ -134,6 +136,8 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
     std::string text = diagnostic.message;
     if (!diagnostic.advice.empty())
         text += "; " + diagnostic.advice;
+    if (!diagnostic.lint.empty())
+        text += " [" + diagnostic.lint + "]";
     const std::string whole = fmt::format("{}: {}{}{}: {}\n", visible(line), colour,
                                           to_string(diagnostic.severity), plain, visible(text));
     std::fwrite(whole.data(), 1, whole.size(), stream);

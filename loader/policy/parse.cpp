@@ -35,19 +35,6 @@ void check_name(std::string_view name, Reader& reader) {
                         max_policy_name_length));
 }
 
-std::string_view line_of(std::string_view text, std::uint32_t number) {
-    for (; number > 1; --number) {
-        const std::size_t end = text.find('\n');
-        if (end == std::string_view::npos)
-            return {};
-        text.remove_prefix(end + 1);
-    }
-    text = text.substr(0, text.find('\n'));
-    if (text.ends_with('\r'))
-        text.remove_suffix(1);
-    return text;
-}
-
 /// Where a path that a file includes stands.
 std::string included_path(std::string_view includer, const std::string& path) {
     const auto slash = includer.rfind('/');
@@ -225,6 +212,19 @@ class Parser {
 };
 
 } // namespace
+
+std::string_view line_of(std::string_view text, std::uint32_t number) {
+    for (; number > 1; --number) {
+        const std::size_t end = text.find('\n');
+        if (end == std::string_view::npos)
+            return {};
+        text.remove_prefix(end + 1);
+    }
+    text = text.substr(0, text.find('\n'));
+    if (text.ends_with('\r'))
+        text.remove_suffix(1);
+    return text;
+}
 
 bool is_policy_file(std::string_view name) {
     return !name.starts_with('.') && (name.ends_with(toml_suffix) || name.ends_with(json_suffix));

@@ -9,6 +9,7 @@
 #include "llexec/user_database.hpp"
 #include "policy/reader.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,9 @@ struct SourceText {
 /// See compose_policies().
 [[nodiscard]] ParsedPolicy compose_documents(std::span<const SourceText> texts,
                                              std::string_view name, UserDatabase& users);
+
+/// A line of a text, without its end; numbers start at 1.
+[[nodiscard]] std::string_view line_of(std::string_view text, std::uint32_t number);
 
 /// Whether a directory's entry of that name is a policy.
 [[nodiscard]] bool is_policy_file(std::string_view name);

@@ -221,4 +221,16 @@ PolicySet compose_policies(std::span<const std::string> paths, std::string_view 
     return set;
 }
 
+void add_source_lines(std::span<Diagnostic> diagnostics) {
+    std::map<std::string, std::string, std::less<>> texts;
+    for (Diagnostic& diagnostic : diagnostics) {
+        if (diagnostic.position.line == 0 || !diagnostic.source.empty())
+            continue;
+        const auto [text, added] = texts.try_emplace(diagnostic.file);
+        if (added)
+            text->second = system_policy_files().read(diagnostic.file).value_or("");
+        diagnostic.source = line_of(text->second, diagnostic.position.line);
+    }
+}
+
 } // namespace llexec

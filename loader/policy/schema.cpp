@@ -99,16 +99,18 @@ Json rule(AccessClass access_class, std::string_view key, Json objects) {
 }
 
 Json match() {
-    const Json absolute{{"type", "string"},
-                        {"pattern", "^/(?!(.*/)?\\.\\.(/|$))([^\\u0000]*[^/\\u0000])?$"}};
+    const Json absolute{{"type", "string"}, {"pattern", "^/(?!(.*/)?\\.\\.(/|$))[^\\u0000]*$"}};
     Json program = absolute;
     program["pattern"] = "^/(?!(.*/)?\\.\\.(/|$))[^\\u0000]*[^/\\u0000]$";
+    const Json cgroup{{"type", "string"}, {"pattern", "^(?!(.*/)?\\.\\.(/|$))[^\\u0000]+$"}};
     const Json principal{{"anyOf", Json::array({Json{{"type", "string"}, {"minLength", 1}},
                                                 integer(0, 4294967294)})}};
     Json json = table({{"exe", optional(list_of(program))},
+                       {"exe_beneath", optional(list_of(absolute))},
+                       {"cgroup", optional(list_of(cgroup))},
                        {"user", optional(list_of(principal))},
                        {"group", optional(list_of(principal))}});
-    json["anyOf"] = any_of({"exe", "user", "group"});
+    json["anyOf"] = any_of({"exe", "exe_beneath", "cgroup", "user", "group"});
     return json;
 }
 

@@ -46,4 +46,22 @@ Result<std::optional<std::uint32_t>> SystemUserDatabase::group_id(const std::str
                           [](const group& entry) -> std::uint32_t { return entry.gr_gid; });
 }
 
+std::vector<std::uint32_t> groups_of_user(std::uint32_t user) {
+    for (std::vector<char> buffer(first_buffer);; buffer.resize(buffer.size() * 4)) {
+        passwd entry{};
+        passwd* found = nullptr;
+        const int error = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
+        if (error == ERANGE && buffer.size() < max_buffer)
+            continue;
+        if (found == nullptr)
+            return {};
+        int count = 64;
+        std::vector<gid_t> groups(static_cast<std::size_t>(count));
+        while (::getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0)
+            groups.resize(static_cast<std::size_t>(count));
+        groups.resize(static_cast<std::size_t>(count));
+        return {groups.begin(), groups.end()};
+    }
+}
+
 } // namespace llexec

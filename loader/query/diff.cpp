@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/policy_diff.hpp"
+#include "query/hierarchy.hpp"
 
-#include <cstdlib>
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 
 namespace llexec {
@@ -18,12 +17,6 @@ struct Meaning {
     Rules rules;            ///< what is granted besides
 };
 
-std::string resolved(const std::string& path) {
-    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                           std::free);
-    return real ? real.get() : path;
-}
-
 /// Of the rights in `universe`.
 Meaning meaning_of(const Policy& policy, AccessClass access_class, std::uint64_t universe) {
     Meaning meaning;
@@ -34,7 +27,7 @@ Meaning meaning_of(const Policy& policy, AccessClass access_class, std::uint64_t
     meaning.free = universe & ~handled;
     if (access_class == AccessClass::fs)
         for (const PathRule& rule : policy.paths)
-            meaning.rules[resolved(rule.path)] |= rule.access;
+            meaning.rules[real_path(rule.path).value_or(rule.path)] |= rule.access;
     if (access_class == AccessClass::net)
         for (const PortRule& rule : policy.ports)
             meaning.rules[std::to_string(rule.port)] |= rule.access;

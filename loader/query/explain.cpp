@@ -3,14 +3,12 @@
 // Landlock's own decision, made again from the rules of a policy. What it has to agree with is
 // security/landlock/fs.c; a test compares the two.
 #include "llexec/explain.hpp"
+#include "query/hierarchy.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
-#include <memory>
 #include <sys/stat.h>
 
 namespace llexec {
@@ -18,83 +16,6 @@ namespace {
 
 using Target = AccessRequest::Target;
 using Why = RightVerdict::Why;
-
-/// A file or directory, and its directories up to the root.
-struct Hierarchy {
-    struct Place {
-        FileObject object;
-        std::string path;
-    };
-    std::vector<Place> places; ///< from the object up; never empty
-    mode_t mode = 0;           ///< of the object
-    bool exists = true;        ///< false: the object is not there, and this is what is above it
-};
-
-std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-std::string without_trailing_slashes(std::string path) {
-    while (path.size() > 1 && path.ends_with('/'))
-        path.pop_back();
-    return path;
-}
-
-std::optional<std::string> real_path(const std::string& path) {
-    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                           std::free);
-    return real ? std::optional<std::string>(real.get()) : std::nullopt;
-}
-
-Result<> add_place(const std::string& path, Hierarchy& hierarchy, bool follow) {
-    struct stat status{};
-    if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) < 0)
-        return system_error(errno, fmt::format("cannot stat '{}'", path));
-    if (hierarchy.places.empty())
-        hierarchy.mode = status.st_mode;
-    hierarchy.places.push_back(
-        {.object = {.device = status.st_dev, .inode = status.st_ino}, .path = path});
-    return {};
-}
-
-/// Of a path without symbolic links.
-Result<Hierarchy> hierarchy_of_real(std::string path) {
-    Hierarchy hierarchy;
-    for (;; path = directory_of(path)) {
-        if (Result<> added = add_place(path, hierarchy, false); !added)
-            return std::unexpected(std::move(added.error()));
-        if (path == "/")
-            return hierarchy;
-    }
-}
-
-/// Symbolic links are followed. What is not there is left out, up to the nearest directory that is.
-Result<Hierarchy> hierarchy_of(std::string path) {
-    bool exists = true;
-    for (;;) {
-        if (const auto real = real_path(path)) {
-            Result<Hierarchy> hierarchy = hierarchy_of_real(*real);
-            if (hierarchy)
-                hierarchy->exists = exists;
-            return hierarchy;
-        }
-        if (errno != ENOENT || path == "/")
-            return system_error(errno, fmt::format("cannot find '{}'", path));
-        exists = false;
-        path = directory_of(without_trailing_slashes(path));
-    }
-}
-
-/// The last component is not followed, as rename(2) and link(2) do it.
-Result<Hierarchy> hierarchy_of_entry(const std::string& path) {
-    const std::string trimmed = without_trailing_slashes(path);
-    const auto directory = real_path(directory_of(trimmed));
-    if (!directory)
-        return system_error(errno, fmt::format("cannot find '{}'", directory_of(trimmed)));
-    return hierarchy_of_real((*directory == "/" ? "" : *directory) +
-                             trimmed.substr(trimmed.rfind('/')));
-}
 
 std::uint64_t fs_right(std::string_view name) {
     return find_access_right(AccessClass::fs, name)->bit;
@@ -176,7 +97,7 @@ class Judge {
         verdict_.exists = directory->exists;
         need(request.rights, *directory, directory_of(path));
         // A new file has the rights of its directory.
-        need(request.object_rights, *directory, path);
+        need(request.object_rights, *directory, directory_of(path));
         return finish(EACCES);
     }
 

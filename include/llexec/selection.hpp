@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Which policies an execution would get.
+#pragma once
+
+#include "llexec/policy.hpp"
+#include "llexec/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace llexec {
+
+/// An execution that might happen.
+struct Execution {
+    std::uint32_t user = 0;            ///< effective, of the caller of execve(2)
+    std::vector<std::uint32_t> groups; ///< effective and supplementary
+    std::string cgroup;                ///< as /proc/PID/cgroup shows it
+};
+
+/// The files that an execution is selected by.
+struct ExecutedFiles {
+    std::string asked;       ///< what was asked for, without symbolic links
+    std::string interpreter; ///< what runs a script in the end; otherwise empty
+};
+
+/// Follows symbolic links and #! lines. Fails if the program cannot be read.
+[[nodiscard]] Result<ExecutedFiles> executed_files(const std::string& exe);
+
+struct Selection {
+    bool selected = false;
+    Position block;                   ///< the [[match]] block that selects it
+    std::vector<std::string> reasons; ///< if none does, why not: one for each block
+};
+
+/// Whether a policy would be attached. Files are compared as stat(2) tells them apart and by their
+/// path, which is what the kernel is asked for more exactly when policies are loaded.
+[[nodiscard]] Selection select_policy(const Policy& policy, const Execution& execution,
+                                      const ExecutedFiles& files);
+
+} // namespace llexec

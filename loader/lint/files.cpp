@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "lint/files.hpp"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+namespace llexec::lint {
+
+const Files::Facts& Files::facts(const std::string& path) {
+    const auto [entry, added] = facts_.try_emplace(path);
+    Facts& facts = entry->second;
+    if (!added)
+        return facts;
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) == 0)
+        facts.symlink = S_ISLNK(status.st_mode);
+    if (::stat(path.c_str(), &status) < 0) {
+        facts.error = errno;
+        return facts;
+    }
+    facts.exists = true;
+    facts.mode = status.st_mode;
+    facts.real = real_path(path).value_or(path);
+    if (auto hierarchy = hierarchy_of(facts.real))
+        facts.hierarchy = std::move(*hierarchy);
+    return facts;
+}
+
+const Program* Files::program(const std::string& path) {
+    const auto [entry, added] = programs_.try_emplace(path);
+    if (added)
+        if (auto program = inspect_program(path))
+            entry->second = std::move(*program);
+    return entry->second ? &*entry->second : nullptr;
+}
+
+const std::vector<std::string>& Files::other_names(const std::string& path) {
+    const auto [entry, added] = names_.try_emplace(path);
+    if (added)
+        entry->second = other_program_names(path).value_or(std::vector<std::string>{});
+    return entry->second;
+}
+
+} // namespace llexec::lint

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "lint/checks.hpp"
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace llexec {
+namespace lint {
+
+void Findings::add(std::string_view lint, Position position, std::string message,
+                   std::string advice) {
+    if (std::ranges::find(policy_.allowed_lints, lint) == policy_.allowed_lints.end())
+        findings_.push_back(
+            make_finding(lint, policy_.file, position, std::move(message), std::move(advice)));
+}
+
+void Findings::add(std::string_view lint, const std::vector<Grant>& grants, std::string message,
+                   std::string advice) {
+    if (std::ranges::find(policy_.allowed_lints, lint) != policy_.allowed_lints.end())
+        return;
+    const Grant first = grants.empty() ? Grant{} : grants.front();
+    findings_.push_back(make_finding(lint, policy_.file_of(first), first.position,
+                                     std::move(message), std::move(advice)));
+}
+
+namespace {
+
+/// Where each program is named first.
+class SameProgram {
+  public:
+    void check(Findings& findings, Files& files) {
+        const Policy& policy = findings.policy();
+        std::set<std::string> own;
+        for (const MatchBlock& block : policy.match)
+            for (const ExePath& exe : block.exes) {
+                const Files::Facts& facts = files.facts(exe.path);
+                const std::string& place = facts.exists ? facts.real : exe.path;
+                const auto [first, added] = first_.try_emplace(place, policy.name);
+                if (!added && first->second != policy.name && own.insert(place).second)
+                    findings.add("same-program", exe.position,
+                                 fmt::format("policy '{}' is for '{}' as well", first->second,
+                                             printable(exe.path)),
+                                 "an execution that both select has two layers: each can only take "
+                                 "away");
+            }
+    }
+
+  private:
+    std::map<std::string, std::string> first_; ///< program to policy
+};
+
+} // namespace
+} // namespace lint
+
+class Linter::State {
+  public:
+    explicit State(std::optional<KernelSupport> kernel)
+        : support(std::move(kernel)), newest(support.value_or(support_of_abi(newest_known_abi()))) {
+    }
+
+    std::optional<KernelSupport> support;
+    KernelSupport newest; ///< what rulesets are judged by
+    lint::Files files;
+};
+
+Linter::Linter(std::optional<KernelSupport> support)
+    : state_(std::make_unique<State>(std::move(support))) {}
+
+Linter::~Linter() = default;
+
+std::vector<Diagnostic> Linter::check(std::span<const Policy> policies) {
+    std::vector<Diagnostic> all;
+    lint::SameProgram same;
+    for (const Policy& policy : policies) {
+        lint::Findings findings(policy);
+        lint::check_rights(findings, state_->support);
+        lint::check_rules(findings, state_->files);
+        lint::check_programs(findings, state_->files);
+        // What cannot be built is reported by whoever builds it.
+        if (const auto ruleset = dry_run(policy, state_->newest))
+            lint::check_start(findings, state_->files, *ruleset);
+        same.check(findings, state_->files);
+        std::ranges::move(findings.take(), std::back_inserter(all));
+    }
+    return all;
+}
+
+} // namespace llexec

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "lint/checks.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace llexec::lint {
+namespace {
+
+std::uint64_t fs_rights(std::initializer_list<std::string_view> names) {
+    std::uint64_t mask = 0;
+    for (const std::string_view name : names)
+        mask |= find_access_right(AccessClass::fs, name)->bit;
+    return mask;
+}
+
+void check_classes(Findings& findings) {
+    const AccessMasks& handled = findings.policy().handled;
+    if (handled.fs == 0)
+        findings.add("unhandled-class", Position{},
+                     "no filesystem right is handled: access to files stays unrestricted",
+                     "list them in handled_access_fs");
+    if (handled.net == 0)
+        findings.add("unhandled-class", Position{},
+                     "no network right is handled: TCP and UDP stay unrestricted",
+                     "list them in handled_access_net");
+    if (handled.scoped == 0)
+        findings.add("scopes-unused", Position{},
+                     "no scope is used: signals and abstract unix sockets stay unrestricted",
+                     "list signal and abstract_unix_socket in scoped");
+}
+
+/// Landlock denies moving a file into another directory unless both grant refer.
+void check_refer(Findings& findings) {
+    const std::uint64_t making = fs_rights({"make_reg", "make_dir", "make_sym"});
+    const std::uint64_t removing = fs_rights({"remove_file", "remove_dir"});
+    const std::uint64_t refer = fs_rights({"refer"});
+    for (const PathRule& rule : findings.policy().paths)
+        if ((rule.access & making) != 0 && (rule.access & removing) != 0 &&
+            (rule.access & refer) == 0)
+            findings.add("no-refer", rule.grants,
+                         fmt::format("files may be created and removed beneath '{}', but not moved "
+                                     "between its directories: rename(2) fails with EXDEV",
+                                     rule.path),
+                         "grant refer too");
+}
+
+void check_kernel(Findings& findings, const KernelSupport& support) {
+    for (const AccessClass access_class : access_classes) {
+        const std::uint64_t known = rights_of_abi(newest_known_abi()).of(access_class);
+        const std::uint64_t lost =
+            findings.policy().handled.of(access_class) & known & ~support.rights.of(access_class);
+        if (lost != 0)
+            findings.add("kernel-lacks-right", Position{},
+                         fmt::format("this kernel (Landlock ABI {}) cannot restrict {}",
+                                     support.abi,
+                                     fmt::join(names_of_rights(access_class, lost), ", ")),
+                         findings.policy().enforce.compat == Compat::strict
+                             ? "with compat = \"strict\", the policy cannot be used here"
+                             : "it stays unrestricted here");
+    }
+}
+
+} // namespace
+
+void check_rights(Findings& findings, const std::optional<KernelSupport>& support) {
+    check_classes(findings);
+    check_refer(findings);
+    if (support)
+        check_kernel(findings, *support);
+}
+
+} // namespace llexec::lint

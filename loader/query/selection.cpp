@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/selection.hpp"
+
+#include "llexec/program.hpp"
+#include "query/hierarchy.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace llexec {
+namespace {
+
+bool same_file(const std::string& a, const std::string& b) {
+    struct stat first{};
+    struct stat second{};
+    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+bool is_one_of(const std::vector<ExePath>& exes, const std::string& file) {
+    return std::ranges::any_of(
+        exes, [&](const ExePath& exe) { return exe.path == file || same_file(exe.path, file); });
+}
+
+bool is_beneath(const std::vector<DirectoryPath>& directories, const std::string& file) {
+    const auto hierarchy = hierarchy_of(file);
+    if (!hierarchy)
+        return false;
+    return std::ranges::any_of(directories, [&](const DirectoryPath& directory) {
+        struct stat status{};
+        if (::stat(directory.path.c_str(), &status) < 0)
+            return false;
+        const FileObject object{.device = status.st_dev, .inode = status.st_ino};
+        return std::any_of(hierarchy->places.begin() + 1, hierarchy->places.end(),
+                           [&](const Hierarchy::Place& place) { return place.object == object; });
+    });
+}
+
+bool is_in(const std::vector<CgroupPath>& cgroups, const std::string& cgroup) {
+    return std::ranges::any_of(cgroups, [&](const CgroupPath& above) {
+        return above.path == "/" || cgroup == above.path || cgroup.starts_with(above.path + "/");
+    });
+}
+
+bool has_user(const std::vector<Principal>& users, std::uint32_t user) {
+    return std::ranges::find(users, user, &Principal::id) != users.end();
+}
+
+bool has_group(const std::vector<Principal>& groups, const std::vector<std::uint32_t>& own) {
+    return std::ranges::any_of(groups, [&](const Principal& group) {
+        return std::ranges::find(own, group.id) != own.end();
+    });
+}
+
+template<class Element, class Member>
+std::string listed(const std::vector<Element>& elements, Member Element::* member) {
+    std::vector<std::string> words;
+    for (const Element& element : elements)
+        words.push_back(element.*member);
+    return fmt::format("{}", fmt::join(words, " or "));
+}
+
+/// exe and exe_beneath must hold for the same file.
+std::string file_mismatch(const MatchBlock& block, const ExecutedFiles& files) {
+    if (block.exes.empty() && block.directories.empty())
+        return {};
+    for (const std::string& file : {files.asked, files.interpreter})
+        if (!file.empty() && (block.exes.empty() || is_one_of(block.exes, file)) &&
+            (block.directories.empty() || is_beneath(block.directories, file)))
+            return {};
+    std::vector<std::string> wanted;
+    if (!block.exes.empty())
+        wanted.push_back("is not " + listed(block.exes, &ExePath::path));
+    if (!block.directories.empty())
+        wanted.push_back("is not beneath " + listed(block.directories, &DirectoryPath::path));
+    return fmt::format("the program {}", fmt::join(wanted, ", or "));
+}
+
+/// Empty: the block selects the execution.
+std::string mismatch(const MatchBlock& block, const Execution& execution,
+                     const ExecutedFiles& files) {
+    std::vector<std::string> reasons;
+    if (std::string reason = file_mismatch(block, files); !reason.empty())
+        reasons.push_back(std::move(reason));
+    if (!block.cgroups.empty() && !is_in(block.cgroups, execution.cgroup))
+        reasons.push_back(fmt::format("the cgroup {} is not beneath {}", execution.cgroup,
+                                      listed(block.cgroups, &CgroupPath::path)));
+    if (!block.users.empty() && !has_user(block.users, execution.user))
+        reasons.push_back(fmt::format("user {} is not {}", execution.user,
+                                      listed(block.users, &Principal::spelling)));
+    if (!block.groups.empty() && !has_group(block.groups, execution.groups))
+        reasons.push_back(
+            fmt::format("no group is {}", listed(block.groups, &Principal::spelling)));
+    return fmt::format("{}", fmt::join(reasons, "; "));
+}
+
+} // namespace
+
+Result<ExecutedFiles> executed_files(const std::string& exe) {
+    auto program = inspect_program(exe);
+    if (!program)
+        return std::unexpected(std::move(program.error()));
+    ExecutedFiles files{.asked = program->target, .interpreter = {}};
+    // The first interpreter that a file names is the one that the kernel executes; env(1) then
+    // executes another one, which is an execution of its own.
+    std::string file = program->path;
+    for (bool found = true; found;) {
+        found = false;
+        for (const NeededFile& need : program->needs)
+            if (need.use == FileUse::script_interpreter && need.needed_by == file) {
+                file = need.path;
+                files.interpreter = real_path(file).value_or(file);
+                found = true;
+                break;
+            }
+    }
+    return files;
+}
+
+Selection select_policy(const Policy& policy, const Execution& execution,
+                        const ExecutedFiles& files) {
+    Selection selection;
+    for (const MatchBlock& block : policy.match) {
+        std::string reason = mismatch(block, execution, files);
+        if (reason.empty())
+            return {.selected = true, .block = block.position, .reasons = {}};
+        selection.reasons.push_back(std::move(reason));
+    }
+    if (policy.match.empty())
+        selection.reasons.emplace_back("it has no [[match]] block");
+    return selection;
+}
+
+} // namespace llexec
