@@ -432,29 +432,3 @@ TEST_CASE("a directory of another btrfs subvolume is another directory") {
     CHECK(world.confined(run(world.look(second / "dir/program"))));
     CHECK(run({"btrfs", "subvolume", "delete", first, second}).code() == 0);
 }
-
-// Between the two hooks, a reload can bring the first rules about directories.
-TEST_CASE_METHOD(OneWorld, "a script is confined all the time while its policy comes to be about "
-                           "its directory") {
-    CAPTURE(point);
-    const fs::path script = directory / "script";
-    write_file(script, "#!" + launcher().string() + " nnp\n", fs::perms{0755});
-    const PolicySet by_file{{"p", match_exe(script) + only(world.open)}};
-    const PolicySet by_directory{{"p", match_beneath(directory) + only(world.open)}};
-    load(by_file, point);
-    const fs::path stop = world.root / "stop";
-    Process storm(
-        {launcher(), "via-repeat:1000000:" + stop.string(), "--", script, world.read_closed});
-    for (int i = 0; i < 2; ++i) {
-        load(by_directory, point);
-        load(by_file, point);
-    }
-    write_file(stop, "");
-    const Ended result = storm.wait();
-    const std::string ends = result["exec"];
-    CAPTURE(ends, result.err);
-    // One that was under way at the wrong instant may be refused or killed.
-    CHECK(ends.starts_with("allowed 0, denied "));
-    CHECK(ends.find(", other 0, ") != std::string::npos);
-    CHECK(std::stoi(ends.substr(ends.find("denied ") + 7)) > 100);
-}

@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "kernel_objects.hpp"
 #include "policies.hpp"
+#include "slow_link.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -275,4 +276,42 @@ TEST_CASE_METHOD(Reload, "loads at the same time take turns") {
     CHECK(confined());
     fs::remove_all(one);
     fs::remove_all(two);
+}
+
+// After the first hook, a script is gone; what it is beneath has to be known by then.
+TEST_CASE_METHOD(Reload,
+                 "a script that a reload overtakes is confined by the new policies, or does "
+                 "not run") {
+    const std::string point = GENERATE(committing, staged);
+    CAPTURE(point);
+    SlowLink link(world.root / "slow", launcher());
+    const fs::path directory = world.root / "scripts";
+    const fs::path script = directory / "script";
+    fs::create_directory(directory);
+    write_file(script, "#!" + link.path().string() + " nnp\n", fs::perms{0755});
+    const auto overtaken = [&](const std::string& before, const std::string& after) {
+        load({{"p", before + only(world.open)}}, point);
+        Process process(world.look(script));
+        REQUIRE(link.is_looked_up());
+        load({{"p", after + only(world.open)}}, point);
+        REQUIRE(link.answer());
+        return process.wait();
+    };
+    const auto beneath = [](const fs::path& path) {
+        return match("exe_beneath = [\"" + path.string() + "\"]");
+    };
+    const std::string nothing = match_exe("/nonexistent");
+    CHECK(world.unconfined(overtaken(nothing, nothing)));
+    CHECK(world.confined(overtaken(nothing, match_exe(script))));
+    CHECK(world.confined(overtaken(nothing, match("cgroup = [\"/vmtest\"]"))));
+    CHECK(world.confined(overtaken(beneath(world.closed), beneath(directory))));
+    CHECK(world.unconfined(overtaken(beneath(directory), beneath(world.closed))) ==
+          (point == committing));
+    // There were no rules about directories when it could be looked at.
+    const Ended ended = overtaken(match_exe(script), beneath(directory));
+    CAPTURE(ended.out, ended.err, ended.status);
+    if (point == staged)
+        CHECK(ended.err == "execve\terrno 11\n"); // EAGAIN
+    else
+        CHECK(ended.signal() == 9);
 }

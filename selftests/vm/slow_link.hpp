@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Stopping an execution between two of its hooks.
+#pragma once
+
+#include "policies.hpp"
+
+#include <cstdint>
+
+namespace llexec::vmtest {
+
+/// A symbolic link that whoever follows it waits for: on a FUSE file system of its own. As the
+/// interpreter of a script, it is followed after bprm_creds_for_exec.
+class SlowLink {
+  public:
+    /// Mounts it on a directory.
+    SlowLink(const fs::path& directory, const fs::path& target);
+    SlowLink(const SlowLink&) = delete;
+    SlowLink& operator=(const SlowLink&) = delete;
+    ~SlowLink();
+
+    [[nodiscard]] fs::path path() const { return directory_ / "link"; }
+    /// Waits until somebody looks it up. Whether anybody did.
+    [[nodiscard]] bool is_looked_up();
+    /// Lets them follow it. Whether they do.
+    [[nodiscard]] bool answer();
+
+  private:
+    [[nodiscard]] bool next_request(std::uint32_t opcode);
+    void reply(const void* data, std::size_t size) const;
+
+    fs::path directory_;
+    std::string target_;
+    int fuse_ = -1;
+    std::uint64_t request_ = 0;
+};
+
+} // namespace llexec::vmtest
