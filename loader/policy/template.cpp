@@ -108,6 +108,9 @@ Template::Extent Template::extent(const Variables& variables) const {
 
 std::vector<std::string> Template::expand(const Variables& variables) const {
     std::vector<std::string> result{std::string()};
+    // One variable without values makes nothing of all that would be made before it.
+    if (extent(variables).strings == 0)
+        return {};
     for (const Token& token : tokens_) {
         if (!token.is_reference) {
             for (std::string& string : result)

@@ -62,6 +62,21 @@ TEST_CASE("columns count characters") {
                                    "2:28 error: unknown filesystem right 'x'"});
 }
 
+TEST_CASE("what is not ASCII stands in quotes and comments only") {
+    for (const std::string_view character : {"\u00a1", "\u020d", "\u0421", "\u3000", "\ufeff"}) {
+        const ParsedPolicy parsed =
+            parse(fmt::format("# {0}\n[[match]]\nuser = [{0}]\n", character));
+        REQUIRE(parsed.diagnostics.size() == 1);
+        CHECK(parsed.diagnostics[0].position.line == 3);
+        CHECK(parsed.diagnostics[0].message.starts_with("TOML syntax: "));
+        CHECK(parse_valid(
+                  fmt::format("\ufeff# {0}\n[[path_beneath]]\nallowed_access = [\"execute\"]\n"
+                              "parent = [\"/{0}\", '/{0}']\n",
+                              character))
+                  .paths.size() == 1);
+    }
+}
+
 TEST_CASE("keys cannot be nested until the stack is exhausted") {
     std::string deep;
     for (int i = 0; i < 200000; ++i)

@@ -85,3 +85,14 @@ TEST_CASE("the extent of an expansion saturates") {
     CHECK(extent.strings == std::numeric_limits<std::size_t>::max());
     CHECK(extent.bytes == std::numeric_limits<std::size_t>::max());
 }
+
+TEST_CASE("a variable without values costs nothing, however many there are before it") {
+    std::string text;
+    for (int i = 0; i < 64; ++i)
+        text += "${a}";
+    const auto parsed = Template::parse(text + "${none}");
+    REQUIRE(parsed);
+    const Variables variables{{"a", {"x", "y"}}, {"none", {}}};
+    CHECK(parsed->extent(variables).strings == 0);
+    CHECK(parsed->expand(variables).empty());
+}
