@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Each lint finds what it is about, and nothing where it is not so.
+#include "catch.hpp"
+#include "fakes.hpp"
+#include "llexec/lint.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <unistd.h>
+
+using namespace llexec;
+using namespace llexec::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A directory of its own, with a little of everything.
+class Files {
+  public:
+    Files() {
+        std::string name = (fs::temp_directory_path() / "llexec-lint-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        root_ = fs::canonical(name);
+        fs::create_directories(root_ / "dir/sub");
+        for (const char* file : {"file", "dir/file", "program"})
+            std::ofstream(root_ / file) << "text\n";
+        std::ofstream(root_ / "script") << "#!/bin/sh\n";
+        std::ofstream(root_ / "env-script") << "#!/usr/bin/env sh\n";
+        for (const char* file : {"program", "script", "env-script"})
+            fs::permissions(root_ / file, fs::perms(0755));
+        fs::create_symlink("dir", root_ / "link");
+        fs::create_symlink("program", root_ / "program-link");
+    }
+    Files(const Files&) = delete;
+    Files& operator=(const Files&) = delete;
+    ~Files() {
+        std::error_code ignored;
+        fs::remove_all(root_, ignored);
+    }
+
+    [[nodiscard]] std::string operator/(std::string_view below) const { return root_ / below; }
+
+  private:
+    fs::path root_;
+};
+
+constexpr std::string_view handles_all =
+    "abi = 9\n[[ruleset]]\nhandled_access_fs = [\"abi.all\"]\nhandled_access_net = "
+    "[\"abi.all\"]\nscoped = [\"abi.all\"]\n";
+
+std::string rule(std::string_view access, std::string_view path) {
+    return fmt::format("[[path_beneath]]\nallowed_access = {}\nparent = [\"{}\"]\n", access, path);
+}
+
+std::string matching(std::string_view exe) {
+    return fmt::format("[[match]]\nexe = [\"{}\"]\n", exe);
+}
+
+std::vector<Diagnostic> findings_of(std::initializer_list<std::string> texts,
+                                    std::optional<KernelSupport> support = support_of_abi(11)) {
+    std::vector<Policy> policies;
+    for (const std::string& text : texts)
+        policies.push_back(parse_valid(text, fmt::format("p{}.toml", policies.size())));
+    return Linter(support).check(policies);
+}
+
+std::set<std::string> lints_of(std::initializer_list<std::string> texts,
+                               std::optional<KernelSupport> support = support_of_abi(11)) {
+    std::set<std::string> names;
+    for (const Diagnostic& finding : findings_of(texts, support)) {
+        REQUIRE(find_lint(finding.lint) != nullptr);
+        CHECK(finding.severity == find_lint(finding.lint)->severity);
+        names.insert(finding.lint);
+    }
+    return names;
+}
+
+std::string all(std::string_view more) {
+    return std::string(handles_all) + std::string(more);
+}
+
+using Names = std::set<std::string>;
+
+} // namespace
+
+TEST_CASE("a policy that restricts everything and grants nothing odd has no finding") {
+    const Files files;
+    CHECK(lints_of({all(rule(R"(["abi.read_write"])", files / "dir"))}).empty());
+}
+
+TEST_CASE("classes that are not handled are found") {
+    CHECK(lints_of({"[[ruleset]]\nscoped = [\"signal\"]\n"}) == Names{"unhandled-class"});
+    CHECK(findings_of({"[[ruleset]]\nscoped = [\"signal\"]\n"}).size() == 2);
+    CHECK(lints_of({"[[ruleset]]\nhandled_access_fs = [\"execute\"]\nhandled_access_net = "
+                    "[\"bind_tcp\"]\n"}) == Names{"scopes-unused"});
+}
+
+TEST_CASE("rights to create and remove without refer are found") {
+    const Files files;
+    CHECK(lints_of({all(rule(R"(["make_reg", "remove_file", "write_file"])", files / "dir"))}) ==
+          Names{"no-refer"});
+    CHECK(lints_of({all(rule(R"(["make_reg", "remove_file", "refer"])", files / "dir"))}).empty());
+    CHECK(lints_of({all(rule(R"(["make_reg", "write_file"])", files / "dir"))}).empty());
+}
+
+TEST_CASE("what this kernel lacks is found, and not asked of no kernel") {
+    const Files files;
+    const std::string text = all(rule(R"(["read_file"])", files / "dir"));
+    CHECK(lints_of({text}, support_of_abi(5)) == Names{"kernel-lacks-right"});
+    CHECK(lints_of({text}, std::nullopt).empty());
+}
+
+TEST_CASE("paths of rules are looked at") {
+    const Files files;
+    CHECK(lints_of({all(rule(R"(["read_file"])", files / "nothing"))}) == Names{"missing-path"});
+    CHECK(lints_of({all(rule(R"(["read_file"])", files / "link"))}) == Names{"symlink-path"});
+    CHECK(lints_of({all(rule(R"(["read_file", "read_dir"])", files / "file"))}) ==
+          Names{"directory-right-on-file"});
+    CHECK(lints_of({all(rule(R"(["write_file"])", files / "file"))}) == Names{"single-file-write"});
+    CHECK(lints_of({all(rule(R"(["write_file"])", files / "dir/file") +
+                        rule(R"(["make_reg"])", files / "dir"))})
+              .empty());
+    CHECK(
+        lints_of({all(rule(R"(["read_file"])", "/usr/bin/env"))}).contains("replaced-by-upgrade"));
+}
+
+TEST_CASE("a rule that a wider one makes pointless is found, through links too") {
+    const Files files;
+    CHECK(lints_of({all(rule(R"(["read_file"])", files / "dir/sub") +
+                        rule(R"(["abi.read_execute"])", files / "dir"))}) ==
+          Names{"pointless-rule"});
+    CHECK(lints_of({all(rule(R"(["read_file"])", files / "link/sub") +
+                        rule(R"(["abi.read_execute"])", files / "dir"))}) ==
+          Names{"pointless-rule"});
+    CHECK(lints_of({all(rule(R"(["read_file", "execute"])", files / "dir/sub") +
+                        rule(R"(["read_file"])", files / "dir"))})
+              .empty());
+}
+
+TEST_CASE("programs are looked at") {
+    const Files files;
+    const auto with = [&](std::string_view exe) {
+        return lints_of({all(matching(exe) + rule(R"(["abi.read_execute"])", "/"))});
+    };
+    CHECK(with(files / "nothing") == Names{"missing-program"});
+    CHECK(with(files / "file") == Names{"program-not-executable"});
+    CHECK(with(files / "program").empty());
+    CHECK(with(files / "program-link") == Names{"symlink-program"});
+    CHECK(with(files / "script") == Names{"script-program"});
+    fs::permissions(files / "program", fs::perms(04755));
+    CHECK(with(files / "program") == Names{"set-user-id-program"});
+}
+
+TEST_CASE("a program that cannot read its own files cannot start") {
+    const Files files;
+    const auto with = [&](std::string_view exe, const std::string& rules) {
+        Names names = lints_of({all(matching(exe) + rules)});
+        names.erase("symlink-program");
+        names.erase("script-program");
+        names.erase("symlink-path");
+        return names;
+    };
+    // Its libraries are below /lib or /usr/lib, whatever is a link to what.
+    CHECK(with("/usr/bin/env", rule(R"(["abi.read_execute"])", "/")).empty());
+    CHECK(with("/usr/bin/env", rule(R"(["abi.read_execute"])", files / "dir")) ==
+          Names{"cannot-restart", "cannot-start"});
+    // The kernel opens the program and ld.so before the policy takes effect.
+    CHECK(with("/usr/bin/env", rule(R"(["read_file"])", "/")) == Names{"cannot-restart"});
+    // A script is read by its interpreter.
+    const std::string system = rule(R"(["abi.read_execute"])", "/usr") +
+                               rule(R"(["abi.read_execute"])", "/etc") +
+                               rule(R"(["abi.read_execute"])", "/lib");
+    CHECK(with(files / "script", system) == Names{"cannot-restart", "cannot-start"});
+    CHECK(with(files / "script", system + rule(R"(["read_file"])", files / "script")) ==
+          Names{"cannot-restart"});
+    // What env(1) executes is executed under the policy.
+    const std::string readable = rule(R"(["read_file"])", "/");
+    CHECK(with(files / "script", readable) == Names{"cannot-restart"});
+    CHECK(with(files / "env-script", readable) == Names{"cannot-restart", "cannot-start"});
+}
+
+TEST_CASE("two policies for one program are found, under any of its names") {
+    const Files files;
+    const std::string rules = rule(R"(["abi.read_execute"])", "/");
+    CHECK(lints_of({all(matching(files / "program") + rules),
+                    all(matching(files / "program-link") + rules)}) ==
+          Names{"same-program", "symlink-program"});
+    CHECK(lints_of({all(matching(files / "program") + rules),
+                    all(matching(files / "script") + rules)}) == Names{"script-program"});
+}
+
+TEST_CASE("a policy silences lints by name") {
+    const Files files;
+    const std::string text = all(rule(R"(["read_file"])", files / "nothing"));
+    CHECK(lints_of({text}) == Names{"missing-path"});
+    CHECK(lints_of({text + "[lint]\nallow = [\"missing-path\"]\n"}).empty());
+    // Also those that are found while the text is read.
+    const std::string relative = all(rule(R"(["read_file"])", "usr"));
+    CHECK(parse(relative).diagnostics.size() == 1);
+    CHECK(parse(relative + "[lint]\nallow = [\"relative-path\"]\n").diagnostics.empty());
+}
+
+TEST_CASE("an unknown name in lint is refused with a suggestion") {
+    const ParsedPolicy parsed = parse(all("[lint]\nallow = [\"mising-path\", 3]\n"));
+    REQUIRE(parsed.diagnostics.size() == 2);
+    CHECK(parsed.diagnostics[0].message == "there is no lint 'mising-path'");
+    CHECK(parsed.diagnostics[0].advice == "did you mean 'missing-path'?");
+    CHECK_FALSE(parsed.policy);
+}
