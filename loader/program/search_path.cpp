@@ -105,6 +105,7 @@ class Configuration {
 
 std::vector<std::string> lib_names(const Machine& machine) {
     std::vector<std::string> names;
+    names.reserve(machine.tuples.size() + machine.libs.size() + 1);
     for (const std::string& tuple : machine.tuples)
         names.push_back("lib/" + tuple);
     names.insert(names.end(), machine.libs.begin(), machine.libs.end());

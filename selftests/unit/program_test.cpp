@@ -18,10 +18,8 @@
 
 using namespace llexec;
 using namespace llexec::testing;
-using program::EnvProgram;
 using program::parse_env;
 using program::parse_shebang;
-using program::Shebang;
 using Lines = std::vector<std::string>;
 
 namespace {
