@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Which policies an execution would get, and why not the others.
+#include "catch.hpp"
+#include "fakes.hpp"
+#include "llexec/selection.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+using namespace llexec;
+using namespace llexec::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Files {
+  public:
+    Files() {
+        std::string name = (fs::temp_directory_path() / "llexec-select-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        root_ = fs::canonical(name);
+        fs::create_directories(root_ / "bin/deep");
+        fs::create_directories(root_ / "bin2");
+        for (const char* file : {"bin/deep/a", "bin2/b"})
+            std::ofstream(root_ / file) << "text\n";
+        std::ofstream(root_ / "bin/script") << fmt::format("#!{}\n", (root_ / "bin2/b").string());
+        std::ofstream(root_ / "bin/env-script") << "#!/usr/bin/env sh\n";
+        for (const char* file : {"bin/deep/a", "bin2/b", "bin/script", "bin/env-script"})
+            fs::permissions(root_ / file, fs::perms(0755));
+        fs::create_symlink("bin/deep/a", root_ / "link");
+        fs::create_hard_link(root_ / "bin/deep/a", root_ / "bin2/hard");
+        fs::create_directory_symlink("bin", root_ / "bin-link");
+    }
+    Files(const Files&) = delete;
+    Files& operator=(const Files&) = delete;
+    ~Files() {
+        std::error_code ignored;
+        fs::remove_all(root_, ignored);
+    }
+
+    [[nodiscard]] std::string operator/(std::string_view below) const { return root_ / below; }
+
+  private:
+    fs::path root_;
+};
+
+Selection select(std::string_view match, const std::string& exe, const Execution& execution = {}) {
+    const Policy policy = parse_valid(fmt::format("{}[[ruleset]]\nscoped = [\"signal\"]\n", match));
+    const auto files = executed_files(exe);
+    REQUIRE(files.has_value());
+    return select_policy(policy, execution, *files);
+}
+
+std::string exe(const std::string& path) {
+    return fmt::format("[[match]]\nexe = [\"{}\"]\n", path);
+}
+
+std::string beneath(const std::string& path) {
+    return fmt::format("[[match]]\nexe_beneath = [\"{}\"]\n", path);
+}
+
+} // namespace
+
+TEST_CASE("exe is the file, by any of its names") {
+    const Files files;
+    CHECK(select(exe(files / "bin/deep/a"), files / "bin/deep/a").selected);
+    CHECK(select(exe(files / "bin/deep/a"), files / "link").selected);
+    CHECK(select(exe(files / "link"), files / "bin/deep/a").selected);
+    CHECK(select(exe(files / "bin/deep/a"), files / "bin2/hard").selected);
+    const Selection other = select(exe(files / "bin2/b"), files / "bin/deep/a");
+    CHECK_FALSE(other.selected);
+    CHECK(other.reasons ==
+          std::vector<std::string>{fmt::format("the program is not {}", files / "bin2/b")});
+}
+
+TEST_CASE("a script is selected by its own file and by the interpreter that the kernel executes") {
+    const Files files;
+    CHECK(select(exe(files / "bin/script"), files / "bin/script").selected);
+    CHECK(select(exe(files / "bin2/b"), files / "bin/script").selected);
+    CHECK(select(exe("/usr/bin/env"), files / "bin/env-script").selected);
+    // What env executes is an execution of its own.
+    CHECK_FALSE(select(exe("/bin/sh"), files / "bin/env-script").selected);
+}
+
+TEST_CASE("exe_beneath is any depth, through links, and no sibling") {
+    const Files files;
+    CHECK(select(beneath(files / "bin"), files / "bin/deep/a").selected);
+    CHECK(select(beneath(files / "bin-link"), files / "bin/deep/a").selected);
+    CHECK(select(beneath("/"), files / "bin/deep/a").selected);
+    CHECK_FALSE(select(beneath(files / "bin"), files / "bin2/b").selected);
+    CHECK_FALSE(select(beneath(files / "bin"), files / "bin2/hard").selected);
+    // The script stands there, though its interpreter does not.
+    CHECK(select(beneath(files / "bin"), files / "bin/script").selected);
+    CHECK(select(beneath(files / "bin2"), files / "bin/script").selected);
+}
+
+TEST_CASE("exe and exe_beneath hold for one file together") {
+    const Files files;
+    const std::string both = fmt::format("[[match]]\nexe = [\"{}\"]\nexe_beneath = [\"{}\"]\n",
+                                         files / "bin/script", files / "bin2");
+    CHECK_FALSE(select(both, files / "bin/script").selected);
+}
+
+TEST_CASE("users, groups and cgroups") {
+    const Files files;
+    const std::string program = files / "bin2/b";
+    const Execution www{.user = 33, .groups = {33, 5}, .cgroup = "/system.slice/a.service"};
+    CHECK(select("[[match]]\nuser = [33]\n", program, www).selected);
+    CHECK_FALSE(select("[[match]]\nuser = [34]\n", program, www).selected);
+    CHECK(select("[[match]]\ngroup = [5]\n", program, www).selected);
+    CHECK_FALSE(select("[[match]]\ngroup = [6]\n", program, www).selected);
+    CHECK(select("[[match]]\ncgroup = [\"/\"]\n", program, www).selected);
+    CHECK(select("[[match]]\ncgroup = [\"system.slice\"]\n", program, www).selected);
+    CHECK(select("[[match]]\ncgroup = [\"/system.slice/a.service\"]\n", program, www).selected);
+    CHECK_FALSE(select("[[match]]\ncgroup = [\"/system.slice/a.serv\"]\n", program, www).selected);
+    const Selection none =
+        select("[[match]]\nuser = [0]\ncgroup = [\"/x\"]\n[[match]]\nuser = [1]\n", program, www);
+    CHECK(none.reasons == std::vector<std::string>{"the cgroup /system.slice/a.service is not "
+                                                   "beneath /x; user 33 is not 0",
+                                                   "user 33 is not 1"});
+    CHECK(select("[[match]]\nuser = [0]\n[[match]]\nuser = [33]\n", program, www).block.line == 3);
+}
+
+TEST_CASE("a policy without a block is never selected") {
+    const Files files;
+    CHECK(select("", files / "bin2/b").reasons ==
+          std::vector<std::string>{"it has no [[match]] block"});
+}
