@@ -163,6 +163,7 @@ TEST_CASE("a program that cannot read its own files cannot start") {
         names.erase("symlink-program");
         names.erase("script-program");
         names.erase("symlink-path");
+        names.erase("pointless-rule"); // /lib beside /usr, where it is a link into it
         return names;
     };
     // Its libraries are below /lib or /usr/lib, whatever is a link to what.
