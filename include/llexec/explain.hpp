@@ -37,6 +37,8 @@ struct AccessRequest {
     std::string path = {};
     std::string new_path = {};
     std::uint16_t port = 0;
+    std::uint64_t source_rights = 0; ///< with `port`: rights on port 0, which stands for the one
+                                     ///< that the kernel chooses for a socket that is not bound
 };
 
 struct AccessVerb {

@@ -31,7 +31,7 @@ void Findings::add(std::string_view lint, const std::vector<Grant>& grants, std:
 
 namespace {
 
-/// Where each program is named first.
+/// Which policies name each program, and for whom.
 class SameProgram {
   public:
     void check(Findings& findings, Files& files) {
@@ -40,19 +40,33 @@ class SameProgram {
         for (const MatchBlock& block : policy.match)
             for (const ExePath& exe : block.exes) {
                 const Files::Facts& facts = files.facts(exe.path);
-                const std::string& place = facts.exists ? facts.real : exe.path;
-                const auto [first, added] = first_.try_emplace(place, policy.name);
-                if (!added && first->second != policy.name && own.insert(place).second)
-                    findings.add("same-program", exe.position,
-                                 fmt::format("policy '{}' is for '{}' as well", first->second,
-                                             printable(exe.path)),
-                                 "an execution that both select has two layers: each can only take "
-                                 "away");
+                std::vector<Entry>& others = entries_[facts.exists ? facts.real : exe.path];
+                for (const Entry& other : others)
+                    if (other.policy->name != policy.name && may_share_users(*other.block, block) &&
+                        own.insert(exe.path).second)
+                        findings.add("same-program", exe.position,
+                                     fmt::format("policy '{}' is for '{}' as well",
+                                                 other.policy->name, printable(exe.path)),
+                                     "an execution that both select has two layers: each can only "
+                                     "take away");
+                others.push_back({.policy = &policy, .block = &block});
             }
     }
 
   private:
-    std::map<std::string, std::string> first_; ///< program to policy
+    struct Entry {
+        const Policy* policy;
+        const MatchBlock* block;
+    };
+
+    static bool may_share_users(const MatchBlock& a, const MatchBlock& b) {
+        return a.users.empty() || b.users.empty() ||
+               std::ranges::any_of(a.users, [&](const Principal& user) {
+                   return std::ranges::find(b.users, user.id, &Principal::id) != b.users.end();
+               });
+    }
+
+    std::map<std::string, std::vector<Entry>> entries_;
 };
 
 } // namespace

@@ -22,6 +22,7 @@ struct Verb {
     std::string_view rights;                ///< names, separated by spaces
     std::string_view object_rights = "";    ///< see AccessRequest
     std::string_view directory_rights = ""; ///< see AccessRequest
+    std::string_view source_rights = "";    ///< see AccessRequest
 };
 
 // The one place to add a verb.
@@ -86,10 +87,13 @@ constexpr std::array verbs{
          AccessClass::net,
          "connect_tcp"},
     Verb{{"udp-bind", "PORT", "bind a UDP socket"}, Target::port, AccessClass::net, "bind_udp"},
-    Verb{{"udp-send", "PORT", "connect a UDP socket, or send to a port"},
+    Verb{{"udp-send", "PORT", "send to a UDP port from a socket that is not bound, or connect it"},
          Target::port,
          AccessClass::net,
-         "connect_send_udp"},
+         "connect_send_udp",
+         "",
+         "",
+         "bind_udp"},
     Verb{{"unix-abstract", "", "connect to an abstract unix socket outside of the domain"},
          Target::scope,
          AccessClass::scope,
@@ -204,6 +208,7 @@ Result<AccessRequest> parse_access(std::string_view text) {
     request.rights = mask_of(verb->access_class, verb->rights);
     request.object_rights = mask_of(verb->access_class, verb->object_rights);
     request.directory_rights = mask_of(verb->access_class, verb->directory_rights);
+    request.source_rights = mask_of(verb->access_class, verb->source_rights);
     const std::string_view argument =
         colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
     if (Result<> set = set_argument(request, *verb, argument); !set)

@@ -62,7 +62,8 @@ class Judge {
         case Target::link:
             return judge_move(request);
         case Target::port:
-            judge_port(request);
+            need_on_port(request.rights, request.port);
+            need_on_port(request.source_rights, 0);
             return finish(EACCES);
         case Target::scope:
             judge_scope(request);
@@ -195,19 +196,18 @@ class Judge {
         return std::nullopt;
     }
 
-    void judge_port(const AccessRequest& request) {
-        for (std::uint64_t rights = request.rights; rights != 0; rights &= rights - 1) {
+    void need_on_port(std::uint64_t rights, std::uint16_t port) {
+        for (; rights != 0; rights &= rights - 1) {
             RightVerdict verdict{.access_class = AccessClass::net,
                                  .right = rights & -rights,
-                                 .where = std::to_string(request.port)};
-            const auto rule = ruleset_.ports.find(request.port);
+                                 .where = std::to_string(port)};
+            const auto rule = ruleset_.ports.find(port);
             if ((ruleset_.handled.net & verdict.right) == 0) {
                 verdict.why = Why::not_handled;
             } else if (rule != ruleset_.ports.end() && (rule->second & verdict.right) != 0) {
                 verdict.why = Why::granted;
                 verdict.rule = verdict.where;
-                const auto written =
-                    std::ranges::find(policy_.ports, request.port, &PortRule::port);
+                const auto written = std::ranges::find(policy_.ports, port, &PortRule::port);
                 if (written != policy_.ports.end())
                     verdict.grant = grant_of(written->grants, verdict.right);
             }

@@ -11,22 +11,33 @@ Exits 1 if a policy of the largest set takes more than 1.5 times as long as one 
 import argparse
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
 
-# Each policy names some that are everywhere, and some of its own.
-SHARED = ["/usr", "/etc", "/bin", "/sbin", "/lib", "/var", "/var/lib", "/var/log", "/tmp", "/dev", "/proc", "/sys", "/run", "/root",
-          "/home", "/opt", "/srv", "/mnt", "/usr/bin", "/usr/lib", "/usr/share", "/usr/local"]
+PROGRAMS = 100
+DIRECTORIES = 200
 
 
-def policy(number, rules):
-    text = [f'abi = 9\n\n[[match]]\nexe = ["/usr/bin/env", "/opt/app{number}/bin/app"]\nuser = [{number}]\n',
-            '[[ruleset]]\nhandled_access_fs = ["abi.all"]\nhandled_access_net = ["abi.all"]\nscoped = ["abi.all"]\n']
-    for rule in range(rules - 1):
-        path = SHARED[rule % len(SHARED)] if rule % 2 else f"/opt/app{number}/data{rule}"
+def make_world(root):
+    """Programs and directories that the policies name: they are what a machine would have, without findings."""
+    os.mkdir(f"{root}/bin")
+    shutil.copy("/usr/bin/env", f"{root}/bin/p0")
+    for number in range(1, PROGRAMS):
+        os.link(f"{root}/bin/p0", f"{root}/bin/p{number}")
+    for number in range(DIRECTORIES):
+        os.makedirs(f"{root}/data/d{number}")
+
+
+def policy(root, number, rules):
+    text = [f'abi = 6\n\n[[match]]\nexe = ["{root}/bin/p{number % PROGRAMS}"]\nuser = [{number}]\n',
+            '[[ruleset]]\nhandled_access_fs = ["abi.all"]\nhandled_access_net = ["abi.all"]\nscoped = ["abi.all"]\n',
+            '[[path_beneath]]\nallowed_access = ["abi.read_execute"]\nparent = ["/usr", "/etc", '
+            f'"{root}/bin"]\n']
+    for rule in range(rules - 4):
         access = "abi.read_execute" if rule % 3 else "abi.read_write"
-        text.append(f'[[path_beneath]]\nallowed_access = ["{access}"]\nparent = ["{path}"]\n')
+        text.append(f'[[path_beneath]]\nallowed_access = ["{access}"]\nparent = ["{root}/data/d{(number * 7 + rule) % DIRECTORIES}"]\n')
     text.append(f'[[net_port]]\nallowed_access = ["connect_tcp"]\nport = [{number % 65536}]\n')
     return "\n".join(text)
 
@@ -53,9 +64,12 @@ def main():
     for name, flags in (("all lints", []), ("--text-only", ["--text-only"])):
         first = None
         for count in (options.policies // 10, options.policies // 2, options.policies):
-            with tempfile.TemporaryDirectory() as directory:
+            with tempfile.TemporaryDirectory() as root:
+                make_world(root)
+                directory = f"{root}/policies"
+                os.mkdir(directory)
                 for number in range(count):
-                    pathlib.Path(directory, f"p{number:06}.toml").write_text(policy(number, options.rules), encoding="ascii")
+                    pathlib.Path(directory, f"p{number:06}.toml").write_text(policy(root, number, options.rules), encoding="ascii")
                 seconds, cpu, memory = min(measure([llexec, "check", *flags, directory]) for _ in range(3))
             first = first or cpu / count
             ratio = cpu / count / first

@@ -193,6 +193,12 @@ TEST_CASE("two policies for one program are found, under any of its names") {
           Names{"same-program", "symlink-program"});
     CHECK(lints_of({all(matching(files / "program") + rules),
                     all(matching(files / "script") + rules)}) == Names{"script-program"});
+    // No execution is of two users.
+    const auto for_user = [&](int user) {
+        return all(fmt::format("{}user = [{}]\n{}", matching(files / "program"), user, rules));
+    };
+    CHECK(lints_of({for_user(1), for_user(2)}).empty());
+    CHECK(lints_of({for_user(1), for_user(2), for_user(1)}) == Names{"same-program"});
 }
 
 TEST_CASE("a policy silences lints by name") {
