@@ -144,7 +144,7 @@ std::string to_toml_text(const Json& json) {
     return head + tables;
 }
 
-constexpr unsigned rounds = 300;
+constexpr unsigned rounds = 100;
 
 Policy composed(const std::vector<SourceText>& texts) {
     FakeUsers users;
