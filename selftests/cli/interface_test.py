@@ -47,7 +47,10 @@ class Help:
         self.lints = self.choices("check", "--allow")
         self.formats = self.choices("dump", "--format")
         self.hooks = re.findall(r"bprm_\w+", self.part(self.of["load"], "Options"))
-        self.verbs = re.findall(r"^  ([a-z-]+)(?::[A-Z:]+)? ", self.of["explain"].partition("ACCESS is one of")[2], re.M)
+        # Each with its argument, and what is said about it.
+        footer = self.of["explain"].partition("ACCESS is one of")[2]
+        self.accesses = dict(re.findall(r"^  ([a-z-]+(?::[A-Z:]+)?) +(.*)", footer, re.M))
+        self.verbs = [access.partition(":")[0] for access in self.accesses]
 
     @staticmethod
     def part(text, title):
@@ -125,8 +128,11 @@ class Interface(unittest.TestCase):
     def test_manual_has_the_verbs(self):
         tags = next(tags for (_, name), tags in self.page.tags.items() if name.startswith("llexec explain"))
         shown = [tag for tag in tags if not tag.startswith("-")]
-        described = re.findall(r"^  ([a-z-]+(?::[A-Z:]+)?) ", self.help.of["explain"].partition("ACCESS is one of")[2], re.M)
-        self.assertEqual(shown, described)
+        self.assertEqual(shown, list(self.help.accesses))
+        text = " ".join(self.page.text["COMMANDS"].split())
+        for access, summary in self.help.accesses.items():
+            with self.subTest(access=access):
+                self.assertIn(f" {access} {summary} ", text)
 
     def test_manual_has_values(self):
         for word in (*self.help.formats, *self.help.hooks):
@@ -258,8 +264,8 @@ class Completions(unittest.TestCase):
         text = (COMPLETIONS / "_llexec").read_text(encoding="utf-8")
         blocks = dict(re.findall(r"^\t(\w+)=\((.*?)^\t\)", text, re.M | re.S))
         self.assertEqual(re.findall(r"'([a-z]+):", blocks["commands"]), self.help.commands)
-        self.assertEqual(re.findall(r"'([a-z-]+):", blocks["paths"] + blocks["others"]), [
-            *(verb for verb in self.help.verbs if verb not in ("signal", "unix-abstract")), "unix-abstract", "signal"])
+        self.assertEqual(re.findall(r"'([a-z-]+):(.*)'", blocks["paths"] + blocks["others"]),
+                         list(zip(self.help.verbs, self.help.accesses.values())))
         self.assertEqual(blocks["lints"].split(), self.help.lints)
         self.assertIn(f":({' '.join(self.help.formats)})'", text)
         self.assertIn(f":({' '.join(self.help.hooks)})'", text)
