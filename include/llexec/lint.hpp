@@ -33,6 +33,9 @@ struct Lint {
 [[nodiscard]] Diagnostic make_finding(std::string_view name, std::string file, Position position,
                                       std::string message, std::string advice = {});
 
+/// Looks at what policies say, and at nothing else. Findings that a policy silences are left out.
+[[nodiscard]] std::vector<Diagnostic> lint_texts(std::span<const Policy> policies);
+
 /// Looks at policies as they would be enforced on this machine: at the files that rules and
 /// [[match]] name, and at what the kernel can enforce. Findings that a policy silences are left
 /// out.

@@ -69,10 +69,11 @@ struct PolicySet {
     [[nodiscard]] bool ok() const { return !has_errors(diagnostics); }
 };
 
-/// Reads files and directories. Of a directory: its entries named *.toml or *.json that are regular
-/// files (symbolic links followed) and not hidden, not recursively. An argument without any policy
-/// file, a file that cannot be read and two policies of one name are errors among the diagnostics;
-/// a set with an error must not be used.
+/// Reads files and directories; a large set on several threads, which are gone when it returns (so
+/// `users` and `options.files` have to stand that). Of a directory: its entries named *.toml or
+/// *.json that are regular files (symbolic links followed) and not hidden, not recursively. An
+/// argument without any policy file, a file that cannot be read and two policies of one name are
+/// errors among the diagnostics; a set with an error must not be used.
 [[nodiscard]] PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
                                       const ParseOptions& options = {});
 

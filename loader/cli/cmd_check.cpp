@@ -143,14 +143,22 @@ void add_lints(PolicySet& set, const CheckOptions& options) {
             if (std::ranges::find(policy.allowed_lints, "no-match") == policy.allowed_lints.end())
                 set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
                                                        diagnostic.message, diagnostic.advice));
-    if (options.text_only)
+    if (options.text_only) {
+        std::ranges::move(lint_texts(set.policies), std::back_inserter(set.diagnostics));
         return;
+    }
     std::optional<KernelSupport> support;
     if (options.abi == 0) // otherwise what that kernel lacks is reported
         if (auto running = query_kernel_support())
             support = *running;
-    Linter linter(support);
-    std::ranges::move(linter.check(set.policies), std::back_inserter(set.diagnostics));
+    const std::vector<Diagnostic> found = Linter(support).check(set.policies);
+    for (const Diagnostic& diagnostic : found)
+        if (diagnostic.severity == Severity::error)
+            std::erase_if(set.policies, [&](const Policy& policy) {
+                return policy.file == diagnostic.file ||
+                       std::ranges::find(policy.included, diagnostic.file) != policy.included.end();
+            });
+    set.diagnostics.insert(set.diagnostics.end(), found.begin(), found.end());
 }
 
 /// By file and place, without what is silenced, and with the lines.
@@ -162,6 +170,13 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
     std::ranges::stable_sort(diagnostics, {}, [](const Diagnostic& diagnostic) {
         return std::tie(diagnostic.file, diagnostic.position);
     });
+    // A path that is missing here is missing for every kernel.
+    diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(),
+                                  [](const Diagnostic& a, const Diagnostic& b) {
+                                      return a.lint == "missing-path" && b.lint == a.lint &&
+                                             a.file == b.file && a.position == b.position;
+                                  }),
+                      diagnostics.end());
     add_source_lines(diagnostics);
 }
 

@@ -159,6 +159,8 @@ class Builder {
         lost_something_ = true;
         report(policy_.enforce.compat == Compat::strict ? Severity::error : Severity::warning,
                policy_.file, position, std::move(message));
+        if (!fatal_)
+            built_.notes.back().lint = "kernel-lacks-right";
     }
 
     void skip_path(const PathRule& rule, int code) {
@@ -169,6 +171,8 @@ class Builder {
                            std::generic_category().message(code),
                            fatal ? "" : "; the rule is left out, and what it grants is denied"),
                fatal ? "create it, or remove the rule, or use missing_paths = \"warn\"" : "");
+        if (!fatal)
+            built_.notes.back().lint = "missing-path";
     }
 
     Result<> add_path(const PathRule& rule) {

@@ -6,8 +6,6 @@
 #include "lint/files.hpp"
 #include "llexec/lint.hpp"
 
-#include <optional>
-
 namespace llexec::lint {
 
 /// Collects what is found about one policy.
@@ -22,6 +20,9 @@ class Findings {
     void add(std::string_view lint, const std::vector<Grant>& grants, std::string message,
              std::string advice = {});
 
+    /// What makes a policy unusable here, about the first place that names an object.
+    void error(const std::vector<Grant>& grants, std::string message, std::string advice = {});
+
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] std::vector<Diagnostic> take() { return std::move(findings_); }
 
@@ -31,7 +32,10 @@ class Findings {
 };
 
 /// What is handled, and which rights belong together.
-void check_rights(Findings& findings, const std::optional<KernelSupport>& support);
+void check_rights(Findings& findings);
+
+/// What this kernel cannot enforce.
+void check_kernel(Findings& findings, const KernelSupport& support);
 
 /// The paths of rules.
 void check_rules(Findings& findings, Files& files);
@@ -39,7 +43,7 @@ void check_rules(Findings& findings, Files& files);
 /// The programs of exe.
 void check_programs(Findings& findings, Files& files);
 
-/// Whether those programs can start. `ruleset` is what would be enforced.
-void check_start(Findings& findings, Files& files, const DryRun& ruleset);
+/// Whether those programs can start, on a kernel with these rights.
+void check_start(Findings& findings, Files& files, const AccessMasks& rights);
 
 } // namespace llexec::lint

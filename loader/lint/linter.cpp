@@ -29,6 +29,15 @@ void Findings::add(std::string_view lint, const std::vector<Grant>& grants, std:
                                      std::move(message), std::move(advice)));
 }
 
+void Findings::error(const std::vector<Grant>& grants, std::string message, std::string advice) {
+    const Grant first = grants.empty() ? Grant{} : grants.front();
+    findings_.push_back({.severity = Severity::error,
+                         .file = policy_.file_of(first),
+                         .position = first.position,
+                         .message = std::move(message),
+                         .advice = std::move(advice)});
+}
+
 namespace {
 
 /// Which policies name each program, and for whom.
@@ -93,13 +102,23 @@ std::vector<Diagnostic> Linter::check(std::span<const Policy> policies) {
     lint::SameProgram same;
     for (const Policy& policy : policies) {
         lint::Findings findings(policy);
-        lint::check_rights(findings, state_->support);
+        lint::check_rights(findings);
+        if (state_->support)
+            lint::check_kernel(findings, *state_->support);
         lint::check_rules(findings, state_->files);
         lint::check_programs(findings, state_->files);
-        // What cannot be built is reported by whoever builds it.
-        if (const auto ruleset = dry_run(policy, state_->newest))
-            lint::check_start(findings, state_->files, *ruleset);
+        lint::check_start(findings, state_->files, state_->newest.rights);
         same.check(findings, state_->files);
+        std::ranges::move(findings.take(), std::back_inserter(all));
+    }
+    return all;
+}
+
+std::vector<Diagnostic> lint_texts(std::span<const Policy> policies) {
+    std::vector<Diagnostic> all;
+    for (const Policy& policy : policies) {
+        lint::Findings findings(policy);
+        lint::check_rights(findings);
         std::ranges::move(findings.take(), std::back_inserter(all));
     }
     return all;

@@ -66,22 +66,38 @@ void check_program(Findings& findings, Files& files, const ExePath& exe) {
     }
 }
 
+/// The objects of a policy's rules, as far as they exist.
+struct Ruleset {
+    std::uint64_t handled = 0;
+    std::vector<std::pair<FileObject, std::uint64_t>> rules = {};
+};
+
+Ruleset ruleset_of(const Policy& policy, Files& files, const AccessMasks& rights) {
+    Ruleset ruleset{.handled = policy.handled.fs & rights.fs};
+    for (const PathRule& rule : policy.paths) {
+        const Files::Facts& facts = files.facts(rule.path);
+        if (facts.hierarchy)
+            ruleset.rules.emplace_back(facts.hierarchy->places.front().object, rule.access);
+    }
+    return ruleset;
+}
+
 /// Whether the rules let what is at a path be used with these rights.
-bool grants(const DryRun& ruleset, const Files::Facts& facts, std::uint64_t rights) {
-    rights &= ruleset.handled.fs;
+bool grants(const Ruleset& ruleset, const Files::Facts& facts, std::uint64_t rights) {
+    rights &= ruleset.handled;
     if (!facts.hierarchy)
         return true; // nobody can tell
     for (const Hierarchy::Place& place : facts.hierarchy->places)
-        for (const DryRun::Rule& rule : ruleset.rules)
-            if (rule.object == place.object)
-                rights &= ~rule.access;
+        for (const auto& [object, access] : ruleset.rules)
+            if (object == place.object)
+                rights &= ~access;
     return rights == 0;
 }
 
 class StartChecks {
   public:
-    StartChecks(Findings& findings, Files& files, const DryRun& ruleset)
-        : findings_(findings), files_(files), ruleset_(ruleset) {}
+    StartChecks(Findings& findings, Files& files, Ruleset ruleset)
+        : findings_(findings), files_(files), ruleset_(std::move(ruleset)) {}
 
     void check(const ExePath& exe) {
         const Program* const program = files_.program(exe.path);
@@ -135,7 +151,7 @@ class StartChecks {
         if (!facts.exists || grants(ruleset_, facts, rights) ||
             !reported_.emplace(facts.real, lint).second)
             return;
-        const std::uint64_t asked = rights & ruleset_.handled.fs;
+        const std::uint64_t asked = rights & ruleset_.handled;
         findings_.add(lint, exe.position,
                       fmt::format("'{}' {}: no rule grants {} on '{}', {}", printable(exe.path),
                                   lint == "cannot-start"
@@ -144,12 +160,13 @@ class StartChecks {
                                         "`llexec run`",
                                   fmt::join(names_of_rights(AccessClass::fs, asked), " and "),
                                   printable(path), what),
-                      fmt::format("grant it on '{}' or a directory above", printable(facts.real)));
+                      fmt::format("grant it on '{}' or a directory above",
+                                  printable(directory_of(facts.real))));
     }
 
     Findings& findings_;
     Files& files_;
-    const DryRun& ruleset_;
+    Ruleset ruleset_;
     const std::uint64_t read_ = find_access_right(AccessClass::fs, "read_file")->bit;
     const std::uint64_t execute_ = read_ | find_access_right(AccessClass::fs, "execute")->bit;
     std::set<std::pair<std::string, std::string>> reported_; ///< file and lint
@@ -163,8 +180,8 @@ void check_programs(Findings& findings, Files& files) {
             check_program(findings, files, exe);
 }
 
-void check_start(Findings& findings, Files& files, const DryRun& ruleset) {
-    StartChecks checks(findings, files, ruleset);
+void check_start(Findings& findings, Files& files, const AccessMasks& rights) {
+    StartChecks checks(findings, files, ruleset_of(findings.policy(), files, rights));
     for (const MatchBlock& block : findings.policy().match)
         for (const ExePath& exe : block.exes)
             checks.check(exe);

@@ -36,10 +36,14 @@ class RuleChecks {
     void check(const PathRule& rule) {
         const Files::Facts& facts = files_.facts(rule.path);
         if (!facts.exists) {
-            findings_.add("missing-path", rule.grants,
-                          fmt::format("'{}' cannot be opened: {}", printable(rule.path),
-                                      std::generic_category().message(facts.error)),
-                          "the rule is left out, and what it grants is denied");
+            std::string message = fmt::format("'{}' cannot be opened: {}", printable(rule.path),
+                                              std::generic_category().message(facts.error));
+            if (findings_.policy().enforce.missing_paths == MissingPaths::error)
+                findings_.error(rule.grants, std::move(message),
+                                "create it, or remove the rule, or use missing_paths = \"warn\"");
+            else
+                findings_.add("missing-path", rule.grants, std::move(message),
+                              "the rule is left out, and what it grants is denied");
             return;
         }
         if (facts.symlink)
@@ -71,11 +75,19 @@ class RuleChecks {
 
     void check_file(const PathRule& rule, const Files::Facts& facts) {
         const std::string shown = printable(rule.path);
-        if (const std::uint64_t useless = rule.access & ~file_rights(); useless != 0)
+        const std::uint64_t useless =
+            rule.access & rights_of_abi(newest_known_abi()).fs & ~file_rights();
+        if (useless != 0 && useless == rule.access && !rule.quiet)
+            findings_.error(rule.grants,
+                            fmt::format("'{}' is not a directory, and only directory rights are "
+                                        "granted on it",
+                                        shown),
+                            "grant a right that files have, or name the directory");
+        else if (useless != 0)
             findings_.add("directory-right-on-file", rule.grants,
-                          fmt::format("'{}' is not a directory: {} mean nothing there", shown,
+                          fmt::format("'{}' is not a directory: no meaning there for {}", shown,
                                       fmt::join(names_of_rights(AccessClass::fs, useless), ", ")),
-                          "they are left out");
+                          "what has no meaning is left out");
         if (!S_ISREG(facts.mode))
             return;
         if (belongs_to_packages(facts.real))

@@ -9,15 +9,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
-#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <sys/stat.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -73,12 +74,10 @@ class SystemPolicyFiles final : public PolicyFiles {
     }
 };
 
-/// Finds the files of a set, and gives the text of each to `add_text`.
+/// Finds the files of a set, and reads them.
 class SetReader {
   public:
-    using AddText = std::function<void(const std::string& path, std::string text, PolicySet& set)>;
-
-    explicit SetReader(AddText add_text) : add_text_(std::move(add_text)) {}
+    explicit SetReader(std::vector<SourceText>& texts) : texts_(texts) {}
 
     void add(const std::string& path) {
         struct stat status{};
@@ -90,10 +89,7 @@ class SetReader {
             add_file(path, Origin::argument);
     }
 
-    PolicySet take() {
-        std::ranges::sort(set_.policies, {}, &Policy::name); // names are unique
-        return std::move(set_);
-    }
+    PolicySet take() { return std::move(set_); }
 
   private:
     enum class Origin { argument, directory };
@@ -155,7 +151,7 @@ class SetReader {
         ++set_.files;
         Result<std::string> text = read_text(fd.get());
         if (text)
-            add_text_(path, std::move(*text), set_);
+            texts_.push_back({.file = path, .text = std::move(*text)});
         else
             error(path, text.error().message());
     }
@@ -173,9 +169,41 @@ class SetReader {
         error(path, fmt::format("cannot open: {}", error_text(code)));
     }
 
-    AddText add_text_;
+    std::vector<SourceText>& texts_;
     PolicySet set_;
 };
+
+/// What can be said before anything is parsed.
+PolicySet read_texts(std::span<const std::string> paths, std::vector<SourceText>& texts) {
+    SetReader reader(texts);
+    for (const std::string& path : paths)
+        reader.add(path);
+    return reader.take();
+}
+
+/// On all CPUs: for a large set, nothing takes longer.
+std::vector<ParsedPolicy> parse_all(std::span<const SourceText> texts, UserDatabase& users,
+                                    const ParseOptions& options) {
+    constexpr std::size_t worth_a_thread = 64;
+    std::vector<ParsedPolicy> parsed(texts.size());
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+        for (std::size_t i = next++; i < texts.size(); i = next++)
+            parsed[i] = parse_policy(texts[i].text, texts[i].file, users, options);
+    };
+    std::vector<std::jthread> threads;
+    const std::size_t wanted =
+        std::min<std::size_t>(std::thread::hardware_concurrency(), texts.size() / worth_a_thread);
+    try {
+        while (threads.size() + 1 < wanted)
+            threads.emplace_back(work);
+    } catch (const std::system_error&) {
+        // No thread to be had: those that there are do it.
+    }
+    work();
+    threads.clear(); // joins them
+    return parsed;
+}
 
 } // namespace
 
@@ -186,34 +214,31 @@ PolicyFiles& system_policy_files() {
 
 PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
                         const ParseOptions& options) {
+    std::vector<SourceText> texts;
+    PolicySet set = read_texts(paths, texts);
+    std::vector<ParsedPolicy> parsed = parse_all(texts, users, options);
     std::map<std::string, std::string, std::less<>> names; // of policies, and where each came from
-    SetReader reader([&](const std::string& path, const std::string& text, PolicySet& set) {
-        const auto [first, added] = names.try_emplace(std::string(policy_name(path)), path);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        const std::string& file = texts[i].file;
+        const auto [first, added] = names.try_emplace(std::string(policy_name(file)), file);
         if (!added)
             set.diagnostics.push_back(
-                error_in(path,
+                error_in(file,
                          fmt::format("a second policy named '{}': the first is {}", first->first,
                                      first->second),
                          "a policy is named after its file: rename one of them"));
-        ParsedPolicy parsed = parse_policy(text, path, users, options);
-        std::ranges::move(parsed.diagnostics, std::back_inserter(set.diagnostics));
-        if (parsed.policy && added)
-            set.policies.push_back(std::move(*parsed.policy));
-    });
-    for (const std::string& path : paths)
-        reader.add(path);
-    return reader.take();
+        std::ranges::move(parsed[i].diagnostics, std::back_inserter(set.diagnostics));
+        if (parsed[i].policy && added)
+            set.policies.push_back(std::move(*parsed[i].policy));
+    }
+    std::ranges::sort(set.policies, {}, &Policy::name); // names are unique
+    return set;
 }
 
 PolicySet compose_policies(std::span<const std::string> paths, std::string_view name,
                            UserDatabase& users) {
     std::vector<SourceText> texts;
-    SetReader reader([&](const std::string& path, std::string text, PolicySet&) {
-        texts.push_back({.file = path, .text = std::move(text)});
-    });
-    for (const std::string& path : paths)
-        reader.add(path);
-    PolicySet set = reader.take();
+    PolicySet set = read_texts(paths, texts);
     ParsedPolicy parsed = compose_documents(texts, name, users);
     std::ranges::move(parsed.diagnostics, std::back_inserter(set.diagnostics));
     if (parsed.policy)

@@ -129,6 +129,41 @@ TEST_CASE("paths of rules are looked at") {
         lints_of({all(rule(R"(["read_file"])", "/usr/bin/env"))}).contains("replaced-by-upgrade"));
 }
 
+TEST_CASE("what could not be built is an error") {
+    const Files files;
+    const auto errors = [](const std::string& text) {
+        std::vector<std::string> messages;
+        for (const Diagnostic& finding : findings_of({text}))
+            if (finding.severity == Severity::error) {
+                CHECK(finding.lint.empty());
+                messages.push_back(finding.message);
+            }
+        return messages;
+    };
+    CHECK(errors(all(rule(R"(["read_dir"])", files / "file"))).size() == 1);
+    CHECK(errors(all(rule(R"(["read_dir"])", files / "dir"))).empty());
+    const std::string missing = all(rule(R"(["read_dir"])", files / "nothing"));
+    CHECK(errors(missing).empty());
+    CHECK(errors(missing + "[enforce]\nmissing_paths = \"error\"\n").size() == 1);
+}
+
+TEST_CASE("a kernel that can enforce nothing of a policy is told") {
+    const auto findings =
+        findings_of({"[[ruleset]]\nhandled_access_net = [\"bind_udp\"]\n"}, support_of_abi(7));
+    CHECK(std::ranges::any_of(findings, [](const Diagnostic& finding) {
+        return finding.message == "this kernel (Landlock ABI 7) can enforce nothing of the policy";
+    }));
+}
+
+TEST_CASE("what the text alone says needs no machine") {
+    const std::vector<Policy> policies{
+        parse_valid(rule(R"(["make_reg", "remove_file"])", "/nowhere"))};
+    Names names;
+    for (const Diagnostic& finding : lint_texts(policies))
+        names.insert(finding.lint);
+    CHECK(names == Names{"no-refer", "scopes-unused", "unhandled-class"});
+}
+
 TEST_CASE("a rule that a wider one makes pointless is found, through links too") {
     const Files files;
     CHECK(lints_of({all(rule(R"(["read_file"])", files / "dir/sub") +
