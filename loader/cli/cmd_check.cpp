@@ -167,8 +167,8 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
         return !diagnostic.lint.empty() &&
                std::ranges::find(options.allowed, diagnostic.lint) != options.allowed.end();
     });
-    std::ranges::stable_sort(diagnostics, {}, [](const Diagnostic& diagnostic) {
-        return std::tie(diagnostic.file, diagnostic.position);
+    std::ranges::sort(diagnostics, {}, [](const Diagnostic& diagnostic) {
+        return std::tie(diagnostic.file, diagnostic.position, diagnostic.lint, diagnostic.message);
     });
     // A path that is missing here is missing for every kernel.
     diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(),
