@@ -84,16 +84,14 @@ class SameProgram {
 class Linter::State {
   public:
     explicit State(std::optional<KernelSupport> kernel)
-        : support(std::move(kernel)), newest(support.value_or(support_of_abi(newest_known_abi()))) {
-    }
+        : support(kernel), newest(support.value_or(support_of_abi(newest_known_abi()))) {}
 
     std::optional<KernelSupport> support;
     KernelSupport newest; ///< what rulesets are judged by
     lint::Files files;
 };
 
-Linter::Linter(std::optional<KernelSupport> support)
-    : state_(std::make_unique<State>(std::move(support))) {}
+Linter::Linter(std::optional<KernelSupport> support) : state_(std::make_unique<State>(support)) {}
 
 Linter::~Linter() = default;
 

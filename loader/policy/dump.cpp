@@ -253,6 +253,7 @@ template<class Path>
 void add_paths(std::vector<std::string>& parts, std::string_view key,
                const std::vector<Path>& paths) {
     std::vector<std::string> words;
+    words.reserve(paths.size());
     for (const Path& path : paths)
         words.push_back(printable(path.path));
     if (!words.empty())

@@ -52,6 +52,7 @@ void read_log(const Node& table, Reader& reader, Enforce& enforce) {
         return;
     }
     std::vector<std::string_view> words;
+    words.reserve(log_flags.size());
     for (const auto& [word, flag] : log_flags)
         words.push_back(word);
     enforce.log = 0;

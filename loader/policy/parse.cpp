@@ -171,6 +171,7 @@ class Parser {
 
     void finish(const Body& body, std::string advice) {
         std::vector<Reader*> readers;
+        readers.reserve(documents_.size());
         for (const auto& document : documents_)
             readers.push_back(&document->reader);
         resolve_body(body, readers, policy_);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -181,6 +182,16 @@ PolicySet read_texts(std::span<const std::string> paths, std::vector<SourceText>
     return reader.take();
 }
 
+/// False if there is no thread to be had.
+bool start_thread(std::vector<std::jthread>& threads, const std::function<void()>& work) {
+    try {
+        threads.emplace_back(work);
+        return true;
+    } catch (const std::system_error&) {
+        return false;
+    }
+}
+
 /// On all CPUs: for a large set, nothing takes longer.
 std::vector<ParsedPolicy> parse_all(std::span<const SourceText> texts, UserDatabase& users,
                                     const ParseOptions& options) {
@@ -194,12 +205,9 @@ std::vector<ParsedPolicy> parse_all(std::span<const SourceText> texts, UserDatab
     std::vector<std::jthread> threads;
     const std::size_t wanted =
         std::min<std::size_t>(std::thread::hardware_concurrency(), texts.size() / worth_a_thread);
-    try {
-        while (threads.size() + 1 < wanted)
-            threads.emplace_back(work);
-    } catch (const std::system_error&) {
-        // No thread to be had: those that there are do it.
-    }
+    // If there are no more threads to be had, those that there are do it.
+    while (threads.size() + 1 < wanted && start_thread(threads, work))
+        continue;
     work();
     threads.clear(); // joins them
     return parsed;

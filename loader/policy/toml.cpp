@@ -24,8 +24,8 @@ constexpr void require(bool condition) {
 // and guarded_parse() catches it.
 #undef NDEBUG
 #define TOML_ASSERT(condition) require(static_cast<bool>(condition))
-// The tables of characters call some of those that are not in them impossible (U+00A1 is the first):
-// undefined behaviour in the same versions. They are just not in the tables.
+// The tables of characters call some of those that are not in them impossible (U+00A1 is the
+// first): undefined behaviour in the same versions. They are just not in the tables.
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false

@@ -122,6 +122,7 @@ std::uint64_t mask_of(AccessClass access_class, std::string_view names) {
 
 Error unknown_verb(std::string_view verb) {
     std::vector<std::string_view> names;
+    names.reserve(verbs.size() + access_rights().size());
     for (const Verb& known : verbs)
         names.push_back(known.shown.name);
     for (const AccessRight& right : access_rights())

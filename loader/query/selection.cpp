@@ -58,6 +58,7 @@ bool has_group(const std::vector<Principal>& groups, const std::vector<std::uint
 template<class Element, class Member>
 std::string listed(const std::vector<Element>& elements, Member Element::* member) {
     std::vector<std::string> words;
+    words.reserve(elements.size());
     for (const Element& element : elements)
         words.push_back(element.*member);
     return fmt::format("{}", fmt::join(words, " or "));
