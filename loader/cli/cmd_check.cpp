@@ -36,14 +36,21 @@ Counts count(const std::vector<Diagnostic>& diagnostics) {
     return {.errors = of(Severity::error), .warnings = of(Severity::warning)};
 }
 
+/// Leaves out what is not valid because of an error in that file, which may be an included one.
+void leave_out(PolicySet& set, const std::string& file) {
+    std::erase_if(set.policies, [&](const Policy& policy) {
+        return policy.file == file ||
+               std::ranges::find(policy.included, file) != policy.included.end();
+    });
+}
+
 /// Warnings become errors, and what has one is not valid.
 void make_strict(PolicySet& set) {
     for (Diagnostic& diagnostic : set.diagnostics) {
         if (diagnostic.severity != Severity::warning)
             continue;
         diagnostic.severity = Severity::error;
-        std::erase_if(set.policies,
-                      [&](const Policy& policy) { return policy.file == diagnostic.file; });
+        leave_out(set, diagnostic.file);
     }
 }
 
@@ -65,6 +72,9 @@ std::vector<Enforced> check_abi(PolicySet& set, int abi) {
     std::erase_if(set.policies, [&](const Policy& policy) {
         auto built = dry_run(policy, support_of_abi(abi));
         std::vector<Diagnostic>& notes = built ? built->notes : built.error().diagnostics;
+        std::erase_if(notes, [&](const Diagnostic& note) {
+            return std::ranges::find(policy.allowed_lints, note.lint) != policy.allowed_lints.end();
+        });
         std::ranges::move(notes, std::back_inserter(set.diagnostics));
         if (!built)
             set.diagnostics.push_back({.severity = Severity::error,
@@ -154,10 +164,7 @@ void add_lints(PolicySet& set, const CheckOptions& options) {
     const std::vector<Diagnostic> found = Linter(support).check(set.policies);
     for (const Diagnostic& diagnostic : found)
         if (diagnostic.severity == Severity::error)
-            std::erase_if(set.policies, [&](const Policy& policy) {
-                return policy.file == diagnostic.file ||
-                       std::ranges::find(policy.included, diagnostic.file) != policy.included.end();
-            });
+            leave_out(set, diagnostic.file);
     set.diagnostics.insert(set.diagnostics.end(), found.begin(), found.end());
 }
 

@@ -57,6 +57,8 @@ CASES = {
     "check-allow-unknown": ["check", "--allow", "relative", "warned.toml"],
     "check-lints": ["check", "lints"],
     "check-lints-silenced": ["check", "lints/silenced.toml"],
+    "check-abi-silenced": ["check", "--abi", "11", "lints/silenced.toml"],
+    "check-strict-included": ["check", "--text-only", "--strict", "include/relative.toml"],
     "check-standard": ["check", "--text-only", "--standard", "valid.toml"],
     "check-compose": ["check", "--text-only", "--compose", "compose"],
     "dump-compose": ["dump", "--compose", "compose"],
