@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// From a policy to a Landlock ruleset on the running kernel, and enforcing one on the calling
-// thread.
+// From a policy to a Landlock ruleset on the running kernel, and enforcing rulesets on the calling
+// process.
 #pragma once
 
 #include "llexec/access.hpp"
@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ class LandlockSyscalls {
     [[nodiscard]] virtual int is_directory(int fd) = 0;
     /// prctl(PR_SET_NO_NEW_PRIVS)
     [[nodiscard]] virtual int set_no_new_privs() = 0;
+    /// stat(2) of /proc/self/task: the threads of this process, 1 or more. One that has just ended
+    /// may still be counted.
+    [[nodiscard]] virtual int thread_count() = 0;
 };
 
 /// The running kernel. One object for the life of the process; stateless.
@@ -128,7 +132,62 @@ struct DryRun {
 /// NO_NEW_PRIVS, ABI 11) that an [enforce] table asks for, whatever the running kernel knows.
 [[nodiscard]] std::uint32_t restrict_flags(const Enforce& enforce);
 
-/// Enforces the ruleset on the calling thread, for good. `flags` as from restrict_flags():
+/// A ruleset that is to become a layer.
+struct Restriction {
+    const BuiltRuleset* ruleset = nullptr; ///< never null; not needed any more after the call
+    std::uint32_t flags = 0;               ///< as from restrict_flags()
+};
+
+/// Whom rulesets restrict.
+enum class Reach {
+    thread,    ///< the calling thread, and what it creates from then on
+    process,   ///< all threads of the calling process
+    next_exec, ///< what the calling thread executes next; this thread itself stays as it is
+};
+
+/// What becomes of Reach::process in a process with several threads, on a kernel that cannot
+/// synchronise them (below ABI 8).
+enum class WithoutTsync {
+    refuse,
+    thread_only, ///< Reach::thread instead: the caller has to restrict the others by other means
+};
+
+struct RestrictOptions {
+    Reach reach = Reach::process;
+    WithoutTsync without_tsync = WithoutTsync::refuse;
+};
+
+/// Enforces rulesets, for good: each is a layer, in this order. Returns whom they restrict, which
+/// is options.reach, or Reach::thread where WithoutTsync::thread_only took effect. An empty list is
+/// an error (EINVAL): nothing is never taken for enforced.
+///
+/// process: all threads or none, those included that are being created
+/// (LANDLOCK_RESTRICT_SELF_TSYNC, ABI 8). The other threads get the calling one's domain instead of
+/// their own, also where theirs denied more. The call lasts until each of them has come to a point
+/// where it can be interrupted. Below ABI 8, a process of one thread is restricted as a thread. One
+/// of several, and one that /proc/self/task says nothing about, is what options.without_tsync is
+/// for: refuse is an error of kind unsupported.
+///
+/// next_exec: takes effect in the next execve(2) that succeeds; failed ones leave it waiting, and
+/// children inherit it. The kernel keeps one such ruleset for a thread: several are an error of
+/// kind policy, and a later call replaces the one before. Kind unsupported below ABI 12. A 17th
+/// layer is E2BIG of that execve(2).
+///
+/// no_new_privs, if one of the rulesets asks for it: set before the first layer. From ABI 11 on the
+/// kernel sets it with the layer, and only if that succeeds; below, it is done with prctl(2), and
+/// TSYNC gives it to the other threads. With next_exec it is set in that execve(2).
+///
+/// An error of one ruleset changes nothing (but no_new_privs of the calling thread, below ABI 11).
+/// Several are first tried on a thread that ends at once: what can be known beforehand, such as the
+/// limit of 16 layers, changes nothing either. If one fails all the same (memory), the layers
+/// before it stay: they only take away, and the caller must not go on as if all were there. EPERM:
+/// no no_new_privs, and no CAP_SYS_ADMIN.
+[[nodiscard]] Result<Reach> enforce_on_self(std::span<const Restriction> restrictions,
+                                            const KernelSupport& support,
+                                            const RestrictOptions& options = {},
+                                            LandlockSyscalls& syscalls = system_landlock());
+
+/// Enforces one ruleset on the calling thread, for good. `flags` as from restrict_flags():
 /// NO_NEW_PRIVS is done with prctl(2) first, which every kernel has; LOG flags are left out below
 /// ABI 7, where denials are not logged at all. EPERM without no_new_privs and without
 /// CAP_SYS_ADMIN; E2BIG at the 17th layer.

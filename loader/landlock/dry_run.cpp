@@ -47,6 +47,7 @@ class RecordingLandlock final : public LandlockSyscalls {
     }
     int is_directory(int fd) override { return system_landlock().is_directory(fd); }
     int set_no_new_privs() override { return -EPERM; }
+    int thread_count() override { return -EPERM; }
 
     std::vector<DryRun::Rule> rules;
     std::map<std::uint16_t, std::uint64_t> ports;

@@ -75,6 +75,16 @@ class SystemLandlock final : public LandlockSyscalls {
     }
 
     int set_no_new_privs() override { return checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
+
+    int thread_count() override {
+        struct stat status{};
+        if (::stat("/proc/self/task", &status) < 0)
+            return -errno;
+        // The kernel adds the threads to the two links of any directory. One that does not is not
+        // procfs, and knows nothing.
+        constexpr nlink_t own_links = 2;
+        return status.st_nlink > own_links ? static_cast<int>(status.st_nlink - own_links) : -EIO;
+    }
 };
 
 } // namespace

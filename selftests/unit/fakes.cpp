@@ -33,6 +33,8 @@ std::uint32_t known_flags(int abi) {
         flags |= uapi::restrict_self_tsync;
     if (abi >= 11)
         flags |= uapi::restrict_self_no_new_privs;
+    if (abi >= 12)
+        flags |= uapi::restrict_self_exectime;
     return flags;
 }
 
@@ -97,10 +99,12 @@ int FakeLandlock::add_port_rule(int, std::uint64_t access, std::uint64_t port,
 }
 
 int FakeLandlock::restrict_self(int, std::uint32_t flags) {
-    if ((flags & ~known_flags(abi_)) != 0)
+    constexpr std::uint32_t not_together = uapi::restrict_self_tsync | uapi::restrict_self_exectime;
+    if ((flags & ~known_flags(abi_)) != 0 || (flags & not_together) == not_together)
         return -EINVAL;
-    calls.push_back(fmt::format("restrict {:#x}", flags));
-    return restrict_answer;
+    record(fmt::format("restrict {:#x}", flags));
+    const std::size_t call = restrict_calls_++;
+    return call < first_restrict_answers.size() ? first_restrict_answers[call] : restrict_answer;
 }
 
 int FakeLandlock::open_path(const char* path) {
@@ -118,8 +122,12 @@ int FakeLandlock::is_directory(int fd) {
 }
 
 int FakeLandlock::set_no_new_privs() {
-    calls.emplace_back("no_new_privs");
+    record("no_new_privs");
     return no_new_privs_answer;
+}
+
+void FakeLandlock::record(std::string call) {
+    calls.push_back(std::this_thread::get_id() == owner_ ? std::move(call) : "trial " + call);
 }
 
 ParsedPolicy parse(std::string_view text, std::string_view file) {

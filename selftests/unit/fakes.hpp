@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace llexec::testing {
@@ -46,6 +47,7 @@ class FakeLandlock final : public LandlockSyscalls {
     int open_path(const char* path) override;
     int is_directory(int fd) override;
     int set_no_new_privs() override;
+    int thread_count() override { return thread_count_answer; }
 
     /// What stands in the file system; any other path is ENOENT.
     std::map<std::string, Object, std::less<>> objects{
@@ -55,17 +57,24 @@ class FakeLandlock final : public LandlockSyscalls {
     std::uint64_t unnamed_file_rights = 0; ///< those of them that files have
     int errata_answer = 0;
     int restrict_answer = 0;
+    std::vector<int> first_restrict_answers; ///< those of the first calls, if not `restrict_answer`
     int no_new_privs_answer = 0;
+    int thread_count_answer = 1;
 
     // What was asked for.
     RulesetAttr attr{};
     std::map<std::string, std::uint64_t, std::less<>> path_rules;
     std::map<std::uint64_t, std::uint64_t> port_rules;
     std::vector<std::string> quiet_objects; ///< paths and ports, in order
-    std::vector<std::string> calls;         ///< "no_new_privs", "restrict FLAGS"
+    std::vector<std::string> calls;         ///< "no_new_privs", "restrict FLAGS"; after "trial " if
+                                            ///< not on the thread that made this object
 
   private:
+    void record(std::string call);
+
     int abi_;
+    std::thread::id owner_ = std::this_thread::get_id();
+    std::size_t restrict_calls_ = 0;
     std::map<int, std::string> opened_;
 };
 
