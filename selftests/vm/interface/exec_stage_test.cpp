@@ -131,7 +131,7 @@ TEST_CASE("staging: a ruleset is not held by what it was enforced on") {
     CHECK(soon([&] { return trace.freed(ruleset); }));
 }
 
-TEST_CASE("events: what is staged is enforced once, what is immediate each time") {
+TEST_CASE("events: each layer is created once and enforced once") {
     const Directory directory;
     ExecSteps steps;
     steps.put(0, make_ruleset());
@@ -140,7 +140,7 @@ TEST_CASE("events: what is staged is enforced once, what is immediate each time"
         steps.set(hook, {restrict_with(0, set_nnp), restrict_with(0)});
         CHECK(steps.run(directory.probe(), {"nnp"}).results == Results{1});
         CHECK(trace.count("landlock_create_domain", steps.pid()) == 2);
-        CHECK(trace.count("landlock_enforce_domain", steps.pid()) == 1);
+        CHECK(trace.count("landlock_enforce_domain", steps.pid()) == 2);
         const std::string event = trace.last("landlock_enforce_domain");
         INFO(event);
         CHECK(event.find("complete=1 process_wide=1 no_new_privs=1") != std::string::npos);
@@ -149,10 +149,30 @@ TEST_CASE("events: what is staged is enforced once, what is immediate each time"
     const Trace trace;
     steps.set(AT_COMMITTING_CREDS, {restrict_with(0), restrict_with(0)});
     CHECK(steps.run(directory.probe(), {"nnp"}).results == Results{0});
+    CHECK(trace.count("landlock_create_domain", steps.pid()) == 2);
     CHECK(trace.count("landlock_enforce_domain", steps.pid()) == 2);
     const std::string event = trace.last("landlock_enforce_domain");
     INFO(event);
     CHECK(event.find("complete=1 process_wide=1 no_new_privs=0") != std::string::npos);
+}
+
+TEST_CASE("events: the details of a domain name the program that is confined") {
+    const Directory directory;
+    ExecSteps steps;
+    steps.put(0, make_ruleset());
+    for (const interface_hook hook : all_hooks) {
+        CAPTURE(static_cast<int>(hook));
+        steps.set(hook, {restrict_with(0), restrict_with(0)});
+        CHECK(steps.run(directory.probe(), {"nnp"}).results == Results{0});
+        const std::vector<interface_enforced> enforced = steps.enforced();
+        REQUIRE(enforced.size() == 2);
+        for (const interface_enforced& domain : enforced) {
+            CHECK(std::string(&domain.comm[0]) == "probe");
+            CHECK(std::string(&domain.exe[0]) == directory.probe());
+        }
+        CHECK(enforced[1].parent == enforced[0].domain);
+        steps.set(hook, {});
+    }
 }
 
 TEST_CASE("no_new_privs: set by the commit, for root too, and inherited") {

@@ -39,6 +39,25 @@ __u32 target_tgid;
 /* How often each hook was called for it. */
 __u32 calls[INTERFACE_HOOKS];
 
+/* The domains that were enforced on it, in that order. */
+struct interface_enforced enforced[INTERFACE_ENFORCED];
+__u32 enforced_count;
+
+struct landlock_details {
+	char comm[16];
+	char exe_path[];
+} __attribute__((preserve_access_index));
+
+struct landlock_hierarchy {
+	struct landlock_hierarchy *parent;
+	__u64 id;
+	const struct landlock_details *details;
+} __attribute__((preserve_access_index));
+
+struct landlock_domain {
+	struct landlock_hierarchy *hierarchy;
+} __attribute__((preserve_access_index));
+
 /* Returns whether the hook is to refuse the execution. */
 static __noinline int run_step(const struct linux_binprm *bprm, __u32 index)
 {
@@ -103,6 +122,24 @@ SEC("lsm.s/bprm_committing_creds")
 int BPF_PROG(at_committing_creds, const struct linux_binprm *bprm)
 {
 	run_steps(bprm, AT_COMMITTING_CREDS);
+	return 0;
+}
+
+SEC("tp_btf/landlock_enforce_domain")
+int BPF_PROG(on_enforce_domain, const struct landlock_domain *domain)
+{
+	const struct landlock_hierarchy *hierarchy = domain->hierarchy;
+	struct interface_enforced *entry;
+	__u32 index = enforced_count;
+
+	if (bpf_get_current_pid_tgid() >> 32 != target_tgid || index >= INTERFACE_ENFORCED)
+		return 0;
+	entry = &enforced[index];
+	enforced_count = index + 1;
+	entry->domain = hierarchy->id;
+	entry->parent = hierarchy->parent ? hierarchy->parent->id : 0;
+	bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), hierarchy->details->comm);
+	bpf_probe_read_kernel_str(entry->exe, sizeof(entry->exe), hierarchy->details->exe_path);
 	return 0;
 }
 

@@ -59,9 +59,15 @@ unsigned ExecSteps::calls(interface_hook hook) const {
     return skeleton_->bss->calls[hook];
 }
 
+std::vector<interface_enforced> ExecSteps::enforced() const {
+    const auto* first = &skeleton_->bss->enforced[0];
+    return {first, first + skeleton_->bss->enforced_count};
+}
+
 Outcome ExecSteps::run(const std::function<void(const Report&)>& body) {
     for (const interface_hook hook : all_hooks)
         skeleton_->bss->calls[hook] = 0;
+    skeleton_->bss->enforced_count = 0;
     Outcome outcome = in_child(body, [this](int pid) {
         pid_ = pid;
         skeleton_->bss->target_tgid = static_cast<__u32>(pid);

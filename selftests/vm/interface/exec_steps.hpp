@@ -52,6 +52,9 @@ class ExecSteps {
     /// How often the child went through the hook.
     [[nodiscard]] unsigned calls(interface_hook hook) const;
 
+    /// The domains that were enforced on the child in its last run, in that order.
+    [[nodiscard]] std::vector<interface_enforced> enforced() const;
+
     /// in_child(), with the child as the process that is affected.
     Outcome run(const std::function<void(const Report&)>& body);
     /// A child that executes `path` with these arguments.

@@ -41,4 +41,14 @@ struct interface_step {
 	__s32 result;
 };
 
+/* A domain that was enforced on the process, as its trace event has it. Written by BPF. */
+struct interface_enforced {
+	__u64 domain;
+	__u64 parent; /* 0: none */
+	char comm[16]; /* of the program that the domain's details name, ... */
+	char exe[96]; /* ... and its path */
+};
+
+#define INTERFACE_ENFORCED 20
+
 #endif /* LLEXEC_INTERFACE_STEPS_H */
