@@ -78,7 +78,7 @@ _llexec_options() {
 	dump) echo --format --standard --compose ;;
 	load) echo --enforce-at ;;
 	events) echo --follow ;;
-	run) echo --standard --compose ;;
+	run) echo --standard --compose --exectime ;;
 	'') echo --version ;;
 	esac
 }

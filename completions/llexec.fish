@@ -97,6 +97,7 @@ complete -c llexec -n '__llexec_using match' -l policies -d 'Look at these polic
 complete -c llexec -n '__llexec_using match' -l user -d 'Who executes it' -xa '(__fish_complete_users)'
 complete -c llexec -n '__llexec_using match' -l cgroup -d 'Where it is executed' \
     -xa '(__fish_complete_directories /sys/fs/cgroup(commandline -ct) | string replace /sys/fs/cgroup "")'
+complete -c llexec -n '__llexec_using run' -l exectime -d 'Enforce the policy as CMD is executed, not before'
 complete -c llexec -n '__llexec_using dump' -l format -d 'How to write them' -xa 'text toml json landlock-config'
 complete -c llexec -n '__llexec_using load' -l enforce-at -d 'The hook where rulesets are applied' \
     -xa 'bprm_committing_creds bprm_creds_for_exec'

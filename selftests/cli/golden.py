@@ -92,6 +92,8 @@ CASES = {
     "run-bad-policy": ["run", "mixed/bad.toml", "--", "true"],
     "run-bad-policy-json": ["--json", "run", "mixed/bad.toml", "--", "true"],
     "run-missing-policy": ["run", "nowhere.toml", "--", "true"],
+    "run-exectime-several": ["run", "--exectime", "set", "--", "true"],
+    "run-exectime-several-json": ["--json", "run", "set", "--exectime", "--", "true"],
     "run-unknown-option": ["run", "--frobnicate", "valid.toml", "--", "true"],
 }
 

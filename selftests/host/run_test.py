@@ -258,6 +258,16 @@ port = [{granted}]
         self.assertEqual(result.returncode, 125)
         self.assertIn("test.toml:5:11: error: cannot open '/nowhere'", result.stderr)
 
+    def test_exectime_needs_a_kernel_that_has_it_whatever_on_error_says(self):
+        if ABI >= 12:
+            self.skipTest("this kernel has it")
+        body = '{}[[ruleset]]\nhandled_access_fs = ["make_sock"]\n'
+        for extra in ("", '[enforce]\non_error = "allow"\n'):
+            result = self.plain(self.llexec, "run", "--exectime", self.policy(body.format(extra)), "--", "echo", "ran")
+            self.assertEqual((result.returncode, result.stdout), (125, ""))
+            self.assertIn("12 is needed", result.stderr)
+        self.assertEqual(self.run_under(self.policy(body.format("")), "echo", "ran").stdout, "ran\n")
+
     def test_each_log_mode_is_accepted(self):
         for mode in ("new-exec", "none", "subdomains-off"):
             policy = self.policy(f'[enforce]\nlog = "{mode}"\n[[ruleset]]\nhandled_access_fs = ["make_sock"]\n')
