@@ -164,9 +164,10 @@ struct RestrictOptions {
 /// process: all threads or none, those included that are being created
 /// (LANDLOCK_RESTRICT_SELF_TSYNC, ABI 8). The other threads get the calling one's domain instead of
 /// their own, also where theirs denied more. The call lasts until each of them has come to a point
-/// where it can be interrupted. Below ABI 8, a process of one thread is restricted as a thread. One
-/// of several, and one that /proc/self/task says nothing about, is what options.without_tsync is
-/// for: refuse is an error of kind unsupported.
+/// where it can be interrupted; those of their system calls that are not restarted then, such as
+/// epoll_wait(2), fail with EINTR. Below ABI 8, a process of one thread is restricted as a thread.
+/// One of several, and one that /proc/self/task says nothing about, is what options.without_tsync
+/// is for: refuse is an error of kind unsupported.
 ///
 /// next_exec: takes effect in the next execve(2) that succeeds; failed ones leave it waiting, and
 /// children inherit it. The kernel keeps one such ruleset for a thread: several are an error of

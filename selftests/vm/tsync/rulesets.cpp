@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "rulesets.hpp"
+
+#include "catch.hpp"
+#include "llexec/landlock_uapi.hpp"
+#include "llexec/policy_file.hpp"
+#include "llexec/user_database.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace tsync {
+
+namespace fs = std::filesystem;
+
+KernelSupport kernel() {
+    const auto support = llexec::query_kernel_support();
+    REQUIRE(support.has_value());
+    return *support;
+}
+
+bool kernel_has(int abi, const char* what) {
+    const int own = kernel().abi;
+    if (own >= abi)
+        return true;
+    WARN("skipped: " << what << " needs Landlock ABI " << abi << ", this kernel has " << own);
+    return false;
+}
+
+Files::Files() {
+    std::string name = (fs::temp_directory_path() / "tsync.XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+    // Also for users that a test becomes.
+    fs::permissions(path_, fs::perms{0755});
+    for (const char* const directory : {"a", "b"}) {
+        fs::create_directory(fs::path(path_) / directory);
+        std::ofstream(fs::path(path_) / directory / "file") << "text\n";
+    }
+    REQUIRE(read_file(a()) == 0);
+    REQUIRE(read_file(b()) == 0);
+}
+
+Files::~Files() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+}
+
+BuiltRuleset Files::granting(const std::string& name) const {
+    return build("[[ruleset]]\n"
+                 "handled_access_fs = [\"read_file\"]\n"
+                 "[[path_beneath]]\n"
+                 "allowed_access = [\"read_file\"]\n"
+                 "parent = [\"/proc\", \"/sys\", \"" +
+                 path_ + '/' + name + "\"]\n");
+}
+
+BuiltRuleset build(const std::string& policy) {
+    llexec::SystemUserDatabase users;
+    const auto parsed = llexec::parse_policy(policy, "test.toml", users);
+    REQUIRE(parsed.policy.has_value());
+    auto built = llexec::build_ruleset(*parsed.policy, kernel());
+    REQUIRE(built.has_value());
+    REQUIRE(built->notes.empty());
+    return std::move(*built);
+}
+
+BuiltRuleset scoping() {
+    return build("[[ruleset]]\nscoped = [\"signal\", \"abstract_unix_socket\"]\n");
+}
+
+int read_file(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    ::close(fd);
+    return 0;
+}
+
+int no_new_privs() {
+    return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+}
+
+int restrict_by_syscall(const BuiltRuleset& ruleset, std::uint32_t flags) {
+    const int result = llexec::system_landlock().restrict_self(ruleset.fd.get(), flags);
+    return result < 0 ? -result : 0;
+}
+
+int stack_layers(int count) {
+    const BuiltRuleset ruleset = build("[[ruleset]]\nhandled_access_fs = [\"make_block\"]\n");
+    for (int i = 0; i < count; ++i) {
+        if (const int error = restrict_by_syscall(ruleset, 0); error != 0)
+            return error;
+    }
+    return 0;
+}
+
+std::uint32_t default_flags() {
+    return llexec::restrict_flags(llexec::Enforce{});
+}
+
+llexec::Result<llexec::Reach> enforce(const BuiltRuleset& ruleset,
+                                      const llexec::RestrictOptions& options) {
+    const llexec::Restriction restriction{.ruleset = &ruleset, .flags = default_flags()};
+    return llexec::enforce_on_self({&restriction, 1}, kernel(), options);
+}
+
+} // namespace tsync
