@@ -166,6 +166,7 @@ Result<Reach> enforce_on_self(std::span<const Restriction> restrictions,
     for (const Restriction& restriction : restrictions)
         wanted.front().flags |= restriction.flags & uapi::restrict_self_no_new_privs;
     std::vector<Step> steps;
+    steps.reserve(wanted.size());
     for (const Restriction& restriction : wanted)
         steps.push_back(step_for(restriction, support.abi));
     if (options.reach == Reach::next_exec)

@@ -28,6 +28,7 @@ Result<Reach> enforce_on(FakeLandlock& kernel, const std::vector<std::uint32_t>&
                          const RestrictOptions& options) {
     const BuiltRuleset ruleset;
     std::vector<Restriction> restrictions;
+    restrictions.reserve(flags.size());
     for (const std::uint32_t one : flags)
         restrictions.push_back({.ruleset = &ruleset, .flags = one});
     return enforce_on_self(restrictions,

@@ -57,6 +57,7 @@ struct Crew::Member {
 };
 
 Crew::Crew(std::size_t count) {
+    members_.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
         members_.push_back(std::make_unique<Member>(i));
 }
@@ -89,6 +90,7 @@ int Crew::on(std::size_t member, const Job& job) {
 
 std::vector<int> Crew::each(const Job& job) {
     std::vector<int> results;
+    results.reserve(size());
     for (std::size_t i = 0; i < size(); ++i)
         start(i, job);
     for (std::size_t i = 0; i < size(); ++i)

@@ -26,6 +26,7 @@ long failed(const Result<Reach>& result) {
 /// One layer for each ruleset.
 Result<Reach> enforce_all(std::initializer_list<const BuiltRuleset*> rulesets) {
     std::vector<Restriction> restrictions;
+    restrictions.reserve(rulesets.size());
     for (const BuiltRuleset* const ruleset : rulesets)
         restrictions.push_back({.ruleset = ruleset, .flags = default_flags()});
     return enforce_on_self(restrictions, kernel());
