@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -234,11 +233,8 @@ void add_check(CLI::App& app, Context& context) {
     command->add_flag("--text-only", options->text_only,
                       "Look at the text of the policies only, not at this machine");
     command->add_flag("--sarif", options->sarif, "Print the findings as SARIF 2.1.0");
-    command
-        ->add_option("--abi", options->abi,
-                     "Report what a kernel with this Landlock ABI version does not enforce")
-        ->type_name("N")
-        ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+    add_abi_option(*command, options->abi,
+                   "Report what a kernel with this Landlock ABI version does not enforce");
     command->callback([options, &context] {
         std::vector<std::string>& paths = options->arguments->paths;
         paths.insert(paths.end(), context.rest.begin(), context.rest.end());

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <memory>
 #include <sys/stat.h>
 
@@ -255,11 +254,8 @@ void add_explain(CLI::App& app, Context& context) {
     command->get_option("policy")
         ->description("Policies, and what they are asked about: see below")
         ->type_name("POLICY|ACCESS");
-    command
-        ->add_option("--abi", options->abi,
-                     "Answer for a kernel with this Landlock ABI version, instead of this one")
-        ->type_name("N")
-        ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+    add_abi_option(*command, options->abi,
+                   "Answer for a kernel with this Landlock ABI version, instead of this one");
     command->footer(verbs_help());
     command->callback([options, &context] {
         std::vector<std::string>& paths = options->arguments->paths;

@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace llexec::cli {
 
 std::shared_ptr<PolicyArguments> add_policy_arguments(CLI::App& command) {
@@ -23,6 +25,19 @@ std::shared_ptr<PolicyArguments> add_document_arguments(CLI::App& command) {
                      "Take all files for Landlock Config documents, composed into one policy: only "
                      "rights that every one of them handles stay handled");
     return arguments;
+}
+
+void add_abi_option(CLI::App& command, int& abi, const std::string& description) {
+    static constexpr int last = std::numeric_limits<int>::max();
+    const CLI::Range range(1, last);
+    // Not with the range's own message, which is another one in each version of CLI11.
+    command.add_option("--abi", abi, description)
+        ->type_name("N")
+        ->check([range](const std::string& value) {
+            return range(value).empty()
+                       ? std::string()
+                       : fmt::format("{} is not a number from 1 to {}", value, last);
+        });
 }
 
 PolicySet read_policies(const PolicyArguments& arguments) {

@@ -26,6 +26,9 @@ std::shared_ptr<PolicyArguments> add_policy_arguments(CLI::App& command);
 /// The same with the options that say how Landlock Config is read.
 std::shared_ptr<PolicyArguments> add_document_arguments(CLI::App& command);
 
+/// Adds --abi N, a Landlock ABI version: what is no such number is a usage error.
+void add_abi_option(CLI::App& command, int& abi, const std::string& description);
+
 /// Reads them. Findings are in the set.
 [[nodiscard]] PolicySet read_policies(const PolicyArguments& arguments);
 
