@@ -44,3 +44,9 @@ make_ext4() {
 size_mib() {
 	echo $(($(du -s --apparent-size -B1M "$1" | cut -f1) * 5 / 4 + 32))
 }
+
+# kernel_option WORD: the option of kernel/build that --kernel WORD stands for;
+# fails if it is a file's name.
+kernel_option() {
+	[[ $1 == debug || $1 == unpatched ]] && echo "--$1"
+}

@@ -125,7 +125,9 @@ void private_mounts() {
 
 bool eventually(const std::function<bool()>& condition) {
     using namespace std::chrono_literals;
-    for (int i = 0; i < 500; ++i) {
+    const char* const factor = std::getenv("VMTEST_TIMEOUT_FACTOR");
+    const int tries = 500 * (factor != nullptr ? std::atoi(factor) : 1);
+    for (int i = 0; i < tries; ++i) {
         if (condition())
             return true;
         std::this_thread::sleep_for(20ms);

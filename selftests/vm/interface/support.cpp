@@ -156,7 +156,9 @@ void execute_with(const std::string& path, std::vector<std::string> arguments) {
 
 bool soon(const std::function<bool()>& condition) {
     using namespace std::chrono_literals;
-    for (int i = 0; i < 200; ++i) {
+    const char* const factor = std::getenv("VMTEST_TIMEOUT_FACTOR");
+    const int tries = 200 * (factor != nullptr ? std::atoi(factor) : 1);
+    for (int i = 0; i < tries; ++i) {
         if (condition())
             return true;
         std::this_thread::sleep_for(50ms);

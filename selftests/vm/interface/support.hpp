@@ -75,7 +75,7 @@ Outcome in_child(const std::function<void(const Report&)>& body,
 /// For `body`: executes a file with these arguments.
 void execute_with(const std::string& path, std::vector<std::string> arguments);
 
-/// Tries for up to ten seconds.
+/// Tries for up to ten seconds, times VMTEST_TIMEOUT_FACTOR.
 bool soon(const std::function<bool()>& condition);
 
 } // namespace interface
