@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// What vm_tests says while it runs: emulated, it takes minutes.
+// What a test program of this folder says while it runs: emulated, it takes minutes.
 #define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include "catch.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 
@@ -38,7 +39,7 @@ class Progress final : public ListenerBase {
 
     void testRunEnded(const Catch::TestRunStats& stats) override {
         const auto& tests = stats.totals.testCases;
-        std::printf("vm_tests: %zu passed, %zu failed; %zu assertions\n",
+        std::printf("%s: %zu passed, %zu failed; %zu assertions\n", program_invocation_short_name,
                     static_cast<std::size_t>(tests.passed),
                     static_cast<std::size_t>(tests.total() - tests.passed),
                     static_cast<std::size_t>(stats.totals.assertions.total()));
