@@ -84,6 +84,13 @@ lines() {
 suite_programs=(build/release/selftests/vm/interface_tests build/release/selftests/vm/vm_tests
 	build/release/selftests/vm/tsync_tests build/release/selftests/host/explain_tests)
 
+# The same in two halves, for two machines at the same time. A program may come
+# with a test specification, in which each file of tests is a tag.
+half_of_files='[#beneath_test],[#cgroup_test],[#confined_test],[#selected_test]'
+first_half=(build/release/selftests/vm/interface_tests "build/release/selftests/vm/vm_tests $half_of_files")
+second_half=(build/release/selftests/vm/tsync_tests build/release/selftests/host/explain_tests
+	"build/release/selftests/vm/vm_tests ~${half_of_files//],/]~}")
+
 # run_programs NAME DIR OPTION... -- PROGRAM...: Catch2 programs, one after the
 # other in one boot of vmtest/run with these options. Their JUnit reports come
 # back through its results, $results/DIR.
@@ -101,10 +108,15 @@ run_programs() {
 	"$vmtest_dir/run" --results "$dir" "${options[@]}" -- \
 		bash -c 'status=0
 			for program; do
-				"$program" -r junit -o "$VMTEST_RESULTS/${program##*/}.xml" || status=1
+				tests=()
+				[[ $program != *" "* ]] || tests=(-# "${program#* }")
+				program=${program%% *}
+				"$program" ${tests[@]+"${tests[@]}"} -r junit -o "$VMTEST_RESULTS/${program##*/}.xml" ||
+					status=1
 			done
 			exit "$status"' - "$@" || status=$?
 	for program; do
+		program=${program%% *}
 		part_name="$name: ${program##*/}"
 		# shellcheck disable=SC2046 # three numbers
 		part_done 0 $(junit "$dir/results/${program##*/}.xml")
