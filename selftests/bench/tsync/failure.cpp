@@ -167,8 +167,8 @@ bool compare_failures() {
     for (const int times : {1, -1}) {
         std::printf("%s; threads left outside of %zu (none: no thread was restricted)\n"
                     "%-22s %9s",
-                    times == 1 ? "one allocation fails, after that share of the bytes needed"
-                               : "all allocations fail, after that share of the bytes needed",
+                    times == 1 ? "one allocation fails after that share of the bytes needed"
+                               : "memory ends after that share of the bytes needed",
                     threads, "", "bytes");
         for (const int share : shares)
             std::printf(" %4d%%", share);
