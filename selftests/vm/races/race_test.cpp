@@ -214,7 +214,7 @@ TEST_CASE("races: policies that are loaded again") {
     Storm storm(world.program, world.files(), executions());
     storm.run([&] {
         load(++loads % 2 == 0 ? b : a, point);
-        return loads >= 10;
+        return loads >= 6;
     });
     std::uint64_t overtaken = 0;
     for (unsigned files = 0; files <= RaceWorld::all; ++files) {
