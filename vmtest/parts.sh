@@ -86,7 +86,7 @@ suite_programs=(build/release/selftests/vm/interface_tests build/release/selftes
 
 # The same in two halves, for two machines at the same time. A program may come
 # with a test specification, in which each file of tests is a tag.
-half_of_files='[#beneath_test],[#cgroup_test],[#confined_test],[#selected_test]'
+half_of_files='[#beneath_test],[#cgroup_test],[#confined_test],[#selected_test],[#layers_test],[#privileges_test]'
 first_half=(build/release/selftests/vm/interface_tests "build/release/selftests/vm/vm_tests $half_of_files")
 second_half=(build/release/selftests/vm/tsync_tests build/release/selftests/host/explain_tests
 	"build/release/selftests/vm/vm_tests ~${half_of_files//],/]~}")
