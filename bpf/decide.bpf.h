@@ -16,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "confined.bpf.h"
 #include "execution.bpf.h"
 #include "file_id.bpf.h"
 #include "kernel_types.bpf.h"
@@ -229,23 +230,27 @@ static __always_inline int add_range(__u64 generation, const struct llexec_rule_
 }
 
 /* 1: executions of this file are never selected. Otherwise as add_rules(). */
-__global int add_inode(const struct llexec_inode_key *key)
+static __always_inline int add_file_range(__u64 generation, const struct llexec_rule_range *range)
 {
-	struct llexec_rule_range *range;
-
-	if (!key)
-		return -EAGAIN; /* Cannot happen: fail-closed. */
-	range = bpf_map_lookup_elem(&llexec_by_inode, key);
 	if (range && range->never)
 		return 1;
-	return add_range(key->generation, range);
+	return add_range(generation, range);
 }
 
+/* As add_file_range(). */
+__global int add_inode(const struct llexec_inode_key *key)
+{
+	if (!key)
+		return -EAGAIN; /* Cannot happen: fail-closed. */
+	return add_file_range(key->generation, bpf_map_lookup_elem(&llexec_by_inode, key));
+}
+
+/* As add_file_range(). */
 __global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
 {
 	struct llexec_path_key key = { .generation = generation, .path_hash = path_hash, .dev = dev };
 
-	return add_range(generation, bpf_map_lookup_elem(&llexec_by_path, &key));
+	return add_file_range(generation, bpf_map_lookup_elem(&llexec_by_path, &key));
 }
 
 static long add_place(__u32 i, struct rule_walk *walk)
@@ -265,7 +270,7 @@ __global int add_places(__u64 generation, __u32 first, __u32 count)
 	return walk.result;
 }
 
-/* As add_inode(). The directories that are noted are those of this file. */
+/* As add_file_range(). The directories that are noted are those of this file. */
 static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id, __u32 first_directory,
 				    __u32 n_directories)
 {
@@ -337,6 +342,8 @@ static __noinline int report(const struct linux_binprm *bprm, struct llexec_poli
 	event->generation = generation;
 	event->pid = bpf_get_current_pid_tgid() >> 32;
 	event->uid = caller_cred()->euid.val;
+	event->cgroup = bpf_get_current_cgroup_id();
+	event->ruleset_id = policy->ruleset_id;
 	event->outcome = outcome;
 	event->error = error;
 	__builtin_memcpy(event->policy, policy->name, sizeof(event->policy));
@@ -357,6 +364,7 @@ static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 gene
 	struct llexec_policy *policy = policy_of(generation, index);
 	__u32 slot, mode, on_error, flags, outcome = LLEXEC_APPLIED;
 	struct bpf_landlock_ruleset *ruleset;
+	struct llexec_execution *execution;
 	int error = 0;
 
 	if (!policy)
@@ -389,6 +397,9 @@ static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 gene
 	}
 	if (ruleset)
 		bpf_landlock_put_ruleset(ruleset);
+	execution = this_execution(0);
+	if (execution && !error && mode != LLEXEC_MODE_OBSERVE)
+		note_enforced(&execution->enforced, policy->name_hash);
 
 	if (error) {
 		count_up(policy->failed);
@@ -454,8 +465,10 @@ static __always_inline int select_policies(struct decision *decision)
 	result = note_what_matters(decision, description);
 	if (!result && decision->files & ASKED_FOR)
 		result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY, execution->n_asked_for);
-	if (result == 1)
+	if (result == 1) {
+		execution->n_matches = 0;
 		return 0; /* Fail-open by design: llexec itself. */
+	}
 	if (!result && decision->files & FINAL)
 		result = add_file(generation, &decision->final, FIRST_DIRECTORY + execution->n_asked_for,
 				  execution->n_final);

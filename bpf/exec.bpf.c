@@ -3,6 +3,7 @@
  * The programs on the exec hooks, in one object because they share maps. They are separate files, put together here
  * rather than by `bpftool gen object`: the linker of libbpf before 1.2 rejects kfuncs declared in several objects.
  */
+#include "confined.bpf.h"
 #include "exec_enforce.bpf.h"
 #include "exec_select.bpf.h"
 

@@ -8,6 +8,7 @@
 #ifndef LLEXEC_EXEC_ENFORCE_BPF_H
 #define LLEXEC_EXEC_ENFORCE_BPF_H
 
+#include "confined.bpf.h"
 #include "decide.bpf.h"
 
 SEC("lsm.s/bprm_committing_creds")
@@ -37,6 +38,8 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 			bpf_send_signal(SIGKILL);
 		}
 	}
+	if (execution->enforced.n_policies)
+		remember_confined(&execution->enforced);
 	execution->bprm = 0;
 	if (execution->noted || execution->n_cgroups)
 		bpf_task_storage_delete(&llexec_places, (struct task_struct *)bpf_get_current_task_btf());

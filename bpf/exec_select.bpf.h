@@ -45,6 +45,7 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	execution->n_cgroups = 0;
 	execution->n_asked_for = 0;
 	execution->n_final = 0;
+	execution->enforced.n_policies = 0;
 	file_id(bprm->file, &execution->asked_for);
 
 	generation = generation_of(current_generation());

@@ -53,14 +53,15 @@ static long hash_component(__u32 i, struct path_walk *walk)
 
 /*
  * Hash of the path of a dentry below the root of its filesystem, from the last component to the first: independent of
- * mounts, namespaces and chroots. 0 if there are more than MAX_DEPTH components.
+ * mounts, namespaces and chroots. It begins with path_hash_seed, or with the hash of the names that follow. 0 if there
+ * are more than MAX_DEPTH components.
  *
  * A concurrent rename can make this a path that never existed. That only loses the path half of the identity for an
  * execution that races with the rename; the inode half holds.
  */
-static __noinline __u64 path_hash(struct dentry *dentry)
+static __noinline __u64 path_hash(struct dentry *dentry, __u64 begin)
 {
-	struct path_walk walk = { .dentry = dentry, .hash = path_hash_seed };
+	struct path_walk walk = { .dentry = dentry, .hash = begin };
 
 	if (!dentry)
 		return 0;
@@ -135,7 +136,7 @@ static __always_inline void inode_id(struct inode *used, struct llexec_inode_id 
 static __always_inline void file_id(struct file *file, struct llexec_file_id *id)
 {
 	inode_id(file->f_inode, &id->inode);
-	id->path_hash = path_hash(file->f_path.dentry);
+	id->path_hash = path_hash(file->f_path.dentry, path_hash_seed);
 }
 
 static __always_inline bool same_inode(const struct llexec_inode_id *a, const struct llexec_inode_id *b)

@@ -15,18 +15,29 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* What the loader wants path_hash to begin with, by descriptor: the names below the directory. Written by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} suffixes SEC(".maps");
+
 SEC("iter/task_file")
 int list_open_files(struct bpf_iter__task_file *ctx)
 {
 	struct llexec_open_file open_file = {};
 	struct file *file = ctx->file;
+	__u64 *suffix;
 
 	if (!file)
 		return 0;
 
 	open_file.fd = ctx->fd;
 	open_file.mode = file->f_inode->i_mode;
-	file_id(file, &open_file.id);
+	suffix = bpf_map_lookup_elem(&suffixes, &open_file.fd);
+	inode_id(file->f_inode, &open_file.id.inode);
+	open_file.id.path_hash = path_hash(file->f_path.dentry, suffix ? *suffix : path_hash_seed);
 	open_file.place = inode_place(&open_file.id.inode);
 	bpf_seq_write(ctx->meta->seq, &open_file, sizeof(open_file));
 	return 0;

@@ -47,6 +47,7 @@ struct css_set {
 struct task_struct {
 	const struct cred *cred;
 	struct css_set *cgroups;
+	struct task_struct *group_leader;
 };
 
 struct super_block {

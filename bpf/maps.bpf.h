@@ -131,6 +131,7 @@ struct llexec_execution {
 	__u32 n_directories;
 	__u32 n_matches;
 	__u32 matches[LLEXEC_MAX_MATCHES]; /* policy indexes, ascending: scratch of one decision */
+	struct llexec_confined enforced; /* what the new program's domain enforces of ours, if the execution succeeds */
 };
 
 struct {
@@ -159,6 +160,14 @@ struct {
 	__type(key, int);
 	__type(value, struct llexec_places);
 } llexec_places SEC(".maps");
+
+/* Written by the programs, read by the loader, which asks for processes by their pidfd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct llexec_confined);
+} llexec_confined SEC(".maps");
 
 /* Written by the programs, read by whoever wants the events. */
 struct {

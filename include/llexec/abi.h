@@ -19,7 +19,7 @@
  * Layout and meaning of everything below, how files are identified included: maps that were pinned with another number
  * are never used.
  */
-#define LLEXEC_ABI 2
+#define LLEXEC_ABI 3
 
 /* Longest policy name, final NUL included. */
 #define LLEXEC_POLICY_NAME_SIZE 64
@@ -35,6 +35,8 @@
 #define LLEXEC_MAX_DIRECTORIES 256
 /* Policies that one execution can match. More than Landlock's 16 layers, so that observing policies have room. */
 #define LLEXEC_MAX_MATCHES 32
+/* Layers of a Landlock domain. */
+#define LLEXEC_MAX_LAYERS 16
 
 enum llexec_enforce_at {
 	LLEXEC_AT_BPRM_COMMITTING_CREDS = 0,
@@ -126,7 +128,7 @@ struct llexec_id_key {
 struct llexec_rule_range {
 	__u32 first;
 	__u32 count;
-	__u32 never; /* executions of this file are never selected, whatever else matches */
+	__u32 never; /* by inode or path: executions of this file are never selected, whatever else matches */
 };
 
 /*
@@ -148,6 +150,8 @@ struct llexec_policy {
 	__u32 mode; /* enum llexec_mode */
 	__u32 on_error; /* enum llexec_on_error */
 	__u32 restrict_flags; /* LANDLOCK_RESTRICT_SELF_* */
+	__u64 name_hash; /* of the name, as FNV-1a: the same in every generation; not 0 */
+	__u64 ruleset_id; /* Landlock's, of the ruleset in the slot; 0 if it only observes */
 	/* Counters since this generation was loaded, written by BPF. */
 	__u64 matched;
 	__u64 applied;
@@ -162,6 +166,16 @@ struct llexec_stats {
 	__u64 executions_killed; /* killed before their first instruction */
 	__u64 executions_allowed; /* run without a layer that failed, because of on_error = "allow" */
 	__u64 events_lost; /* the ring buffer was full */
+};
+
+/*
+ * Which policies the domain of a process enforces: kept with each process that has executed a program within one, and
+ * with what it forks, for as long as it lives. A process without it runs in no domain of ours.
+ */
+struct llexec_confined {
+	__u64 policies[LLEXEC_MAX_LAYERS]; /* llexec_policy.name_hash */
+	__u32 n_policies;
+	__u32 reserved;
 };
 
 enum llexec_outcome {
@@ -179,6 +193,8 @@ struct llexec_event {
 	__u64 generation;
 	__u32 pid; /* thread group ID, in the initial PID namespace */
 	__u32 uid; /* effective, of the caller of execve(2), in the initial user namespace */
+	__u64 cgroup; /* of the process: ID in the hierarchy of cgroup v2 */
+	__u64 ruleset_id; /* Landlock's; 0 if the policy only observes */
 	__u32 outcome; /* enum llexec_outcome */
 	__s32 error; /* negative errno of a failure, or 0 */
 	char policy[LLEXEC_POLICY_NAME_SIZE];
@@ -186,7 +202,10 @@ struct llexec_event {
 	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file that runs, the interpreter for a script */
 };
 
-/* What the file identity program writes for each open file of the loader. */
+/*
+ * What the file identity program writes for each open file of the loader. If the loader has stored a hash for the
+ * descriptor, path_hash is that of a path below this directory: of a file that need not exist.
+ */
 struct llexec_open_file {
 	__u32 fd;
 	__u32 mode; /* of the inode, as st_mode */

@@ -34,7 +34,9 @@ struct Event {
     std::uint32_t pid = 0; ///< of the process, in the initial PID namespace
     std::uint32_t uid = 0; ///< effective user ID of the caller of execve(2)
     Outcome outcome = Outcome::applied;
-    int error = 0; ///< errno value of a failure, or 0
+    int error = 0;                ///< errno value of a failure, or 0
+    std::uint64_t cgroup = 0;     ///< of the process: ID of its control group in cgroup v2
+    std::uint64_t ruleset_id = 0; ///< Landlock's ID; 0 if the policy only observes
     std::string policy;
     std::string filename; ///< as passed to execve(2); cut at 255 bytes
     std::string exe;      ///< what runs (a script's interpreter); empty if longer than 255 bytes

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "attach/compile.hpp"
 
+#include "kernel/path_hash.hpp"
 #include "llexec/landlock.hpp"
 #include "llexec/name_hash.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <tuple>
 
@@ -42,6 +42,16 @@ using RulesOf = std::map<Id, std::vector<Rule>, Order>;
 
 bool same_inode(const llexec_inode_id& a, const llexec_inode_id& b) {
     return !InodeOrder{}(a, b) && !InodeOrder{}(b, a);
+}
+
+/// No file has the inode number 0.
+bool exists(const llexec_file_id& id) {
+    return id.inode.ino != 0;
+}
+
+bool same_file(const llexec_file_id& a, const llexec_file_id& b) {
+    return (exists(a) && same_inode(a.inode, b.inode)) ||
+           (a.path_hash != 0 && a.path_hash == b.path_hash && a.inode.dev == b.inode.dev);
 }
 
 llexec_id_key id_key(std::uint64_t generation, std::uint32_t id) {
@@ -157,7 +167,8 @@ struct Index {
     }
 
     void add_exe(const llexec_file_id& id, const Rule& rule) {
-        by_inode[id.inode].push_back(rule);
+        if (exists(id))
+            by_inode[id.inode].push_back(rule);
         if (id.path_hash != 0)
             by_path[{id.inode.dev, id.path_hash}].push_back(rule);
     }
@@ -197,6 +208,13 @@ class RuleLayout {
     std::map<std::vector<Rule>, llexec_rule_range> placed_;
 };
 
+std::uint64_t name_hash(std::string_view name) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char character : name)
+        hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
+    return hash != 0 ? hash : 1;
+}
+
 llexec_policy to_abi(const Policy& policy) {
     llexec_policy result{};
     // The parser refuses longer names; a policy from elsewhere is cut rather than overrun.
@@ -205,6 +223,7 @@ llexec_policy to_abi(const Policy& policy) {
     result.on_error =
         policy.enforce.on_error == OnError::allow ? LLEXEC_ON_ERROR_ALLOW : LLEXEC_ON_ERROR_DENY;
     result.restrict_flags = restrict_flags(policy.enforce);
+    result.name_hash = name_hash(policy.name);
     return result;
 }
 
@@ -218,7 +237,10 @@ Result<> check_self(std::span<const Policy> policies, const Identities& ids) {
         for (const MatchBlock& block : policy.match)
             for (const ExePath& exe : block.exes)
                 if (const auto found = ids.exes.find(exe.path);
-                    found != ids.exes.end() && same_inode(found->second.inode, ids.self.inode))
+                    found != ids.exes.end() &&
+                    std::ranges::any_of(ids.never, [&](const llexec_file_id& never) {
+                        return same_file(found->second, never);
+                    }))
                     error.diagnostics.push_back({.severity = Severity::error,
                                                  .file = policy.file,
                                                  .position = exe.position,
@@ -235,11 +257,7 @@ std::uint64_t cgroup_place(std::string_view path, std::uint64_t seed) {
     std::uint64_t hash = llexec_hash_cgroup_root(seed);
     for (std::size_t begin = 1; begin < path.size();) {
         const std::size_t end = std::min(path.find('/', begin), path.size());
-        std::array<__u64, LLEXEC_NAME_SIZE / sizeof(__u64)> name{};
-        // The parser refuses longer names, which no cgroup has.
-        const std::size_t size = std::min(end - begin, std::size_t{LLEXEC_NAME_SIZE - 1});
-        std::memcpy(name.data(), path.data() + begin, size);
-        hash = llexec_hash_name(hash, name.data(), static_cast<__u32>(size + 1));
+        hash = kernel::hash_name(hash, path.substr(begin, end - begin));
         begin = end + 1;
     }
     return hash != LLEXEC_ANY_PLACE ? hash : 1;
@@ -280,8 +298,19 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& 
     for (auto& [group, rules] : index.by_group)
         set.by_group.emplace_back(id_key(generation, group), layout.place(std::move(rules)));
 
-    const llexec_inode_key self_key{.generation = generation, .inode = ids.self.inode};
-    set.by_inode.emplace_back(self_key, llexec_rule_range{.first = 0, .count = 0, .never = 1});
+    // Behind the others, which they replace where both have the same key.
+    constexpr llexec_rule_range never{.first = 0, .count = 0, .never = 1};
+    for (const llexec_file_id& id : ids.never) {
+        if (exists(id))
+            set.by_inode.emplace_back(llexec_inode_key{.generation = generation, .inode = id.inode},
+                                      never);
+        if (id.path_hash != 0)
+            set.by_path.emplace_back(llexec_path_key{.generation = generation,
+                                                     .path_hash = id.path_hash,
+                                                     .dev = id.inode.dev,
+                                                     .reserved = 0},
+                                     never);
+    }
     return set;
 }
 

@@ -20,10 +20,12 @@ namespace llexec::attach {
 
 /// How the programs identify what policies name.
 struct Identities {
-    std::map<std::string, llexec_file_id> exes; ///< of the existing ones, by path in the policy
+    /// By path in the policy. One that does not exist yet has the path half, and inode.ino 0.
+    std::map<std::string, llexec_file_id> exes;
     std::map<std::string, std::uint64_t> directories; ///< places of the existing ones, likewise
-    llexec_file_id self{};                            ///< of the llexec program
-    std::uint64_t seed = 0;                           ///< of the hashes that make places
+    std::vector<llexec_file_id> never; ///< programs that are never selected; likewise, and
+                                       ///< path_hash 0: wherever the file is
+    std::uint64_t seed = 0; ///< of the hashes that make places
 };
 
 template<class Key>
@@ -48,8 +50,8 @@ struct CompiledSet {
 
 /// Compiles policies, which must be in layer order. A block is looked up by its programs or,
 /// without any, by its directories, cgroups, users or groups, in this order; its other keys become
-/// conditions. Programs and directories that do not exist select nothing. Executions of the llexec
-/// program are never selected; kind policy if a policy names it.
+/// conditions. Programs without an identity and directories that do not exist select nothing.
+/// Executions of `ids.never` are never selected; kind policy if a policy names one of them.
 [[nodiscard]] Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& ids,
                                           std::uint64_t generation);
 

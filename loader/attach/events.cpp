@@ -24,6 +24,8 @@ Event to_event(const llexec_event& record) {
     event.uid = record.uid;
     event.outcome = static_cast<Outcome>(record.outcome);
     event.error = -record.error;
+    event.cgroup = record.cgroup;
+    event.ruleset_id = record.ruleset_id;
     event.policy.assign(record.policy, strnlen(record.policy, sizeof(record.policy)));
     event.filename.assign(record.filename, strnlen(record.filename, sizeof(record.filename)));
     event.exe.assign(record.exe, strnlen(record.exe, sizeof(record.exe)));

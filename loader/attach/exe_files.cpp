@@ -3,8 +3,10 @@
 
 #include "kernel/file_identity.hpp"
 #include "llexec/fd.hpp"
+#include "llexec/path_walk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -16,7 +18,11 @@ namespace {
 /// Files at once, well below the usual limit of 1024 descriptors.
 constexpr std::size_t batch_size = 256;
 
-enum class Kind { program, directory, self };
+enum class Kind { program, directory, never };
+
+/// Never selected, also by path: a package upgrade replaces them.
+constexpr std::array<const char*, 2> installed_programs{LLEXEC_INSTALLED_CLI,
+                                                        LLEXEC_INSTALLED_DAEMON};
 
 /// What a policy names.
 struct Named {
@@ -34,10 +40,8 @@ class Identifier {
         if (known(named.kind, named.path))
             return {};
         UniqueFd fd(::open(named.path.c_str(), O_PATH | O_CLOEXEC));
-        if (!fd.valid()) {
-            note_missing(named, errno);
-            return {};
-        }
+        if (!fd.valid())
+            return add_missing(named, errno);
         struct stat status{};
         if (::fstat(fd.get(), &status) != 0)
             return system_error(errno, "cannot look at " + named.path);
@@ -52,10 +56,7 @@ class Identifier {
     }
 
     Result<NamedFiles> finish() {
-        UniqueFd self(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
-        if (!self.valid())
-            return system_error(errno, "cannot open /proc/self/exe");
-        if (auto added = add_open(Kind::self, {}, std::move(self)); !added)
+        if (auto added = add_never(); !added)
             return std::unexpected(std::move(added.error()));
         if (auto flushed = flush(); !flushed)
             return std::unexpected(std::move(flushed.error()));
@@ -73,6 +74,7 @@ class Identifier {
         Kind kind;
         std::string path;
         UniqueFd fd;
+        std::string below; ///< as in IdentifiedFile
     };
 
     static Diagnostic diagnostic(const Named& named, Severity severity, std::string_view what,
@@ -92,6 +94,35 @@ class Identifier {
                });
     }
 
+    /// A program that does not exist is known by its path: it is selected as soon as it is there.
+    Result<> add_missing(const Named& named, int code) {
+        note_missing(named, code);
+        if (named.kind != Kind::program || code != ENOENT)
+            return {};
+        auto end = walk_path(named.path);
+        // Fail-open: what cannot be looked at is reported as missing, and nothing more is known.
+        if (!end || end->below.empty() || !end->ends)
+            return {};
+        return add_open(named.kind, named.path, std::move(end->fd), std::move(end->below));
+    }
+
+    Result<> add_never() {
+        UniqueFd self(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+        if (!self.valid())
+            return system_error(errno, "cannot open /proc/self/exe");
+        if (auto added = add_open(Kind::never, {}, std::move(self)); !added)
+            return added;
+        for (const char* const path : installed_programs) {
+            auto end = walk_path(path);
+            if (!end || !end->ends)
+                continue; // not installed: nothing there could be selected
+            if (auto added = add_open(Kind::never, path, std::move(end->fd), std::move(end->below));
+                !added)
+                return added;
+        }
+        return {};
+    }
+
     void note_missing(const Named& named, int code) {
         const std::string what = std::string("cannot be opened: ") + std::strerror(code);
         if (named.policy.enforce.missing_paths == MissingPaths::error)
@@ -101,20 +132,26 @@ class Identifier {
             result_.notes.push_back(diagnostic(
                 named, Severity::warning, what,
                 named.kind == Kind::program
-                    ? "executions of it are not selected until the policies are loaded again"
+                    ? "once it exists, executions are selected by this path alone until the "
+                      "policies "
+                      "are loaded again"
                     : "programs beneath it are not selected until the policies are loaded again"));
     }
 
-    Result<> add_open(Kind kind, std::string path, UniqueFd fd) {
-        pending_.push_back({.kind = kind, .path = std::move(path), .fd = std::move(fd)});
+    Result<> add_open(Kind kind, std::string path, UniqueFd fd, std::string below = {}) {
+        pending_.push_back({.kind = kind,
+                            .path = std::move(path),
+                            .fd = std::move(fd),
+                            .below = std::move(below)});
         return pending_.size() == batch_size ? flush() : Result<>{};
     }
 
     Result<> flush() {
-        std::vector<int> fds(pending_.size());
-        std::ranges::transform(pending_, fds.begin(),
-                               [](const Pending& pending) { return pending.fd.get(); });
-        const auto files = kernel::identify_files(fds, result_.ids.seed);
+        std::vector<kernel::IdentifiedFile> open(pending_.size());
+        std::ranges::transform(pending_, open.begin(), [](const Pending& pending) {
+            return kernel::IdentifiedFile{.fd = pending.fd.get(), .below = pending.below};
+        });
+        const auto files = kernel::identify_files(open, result_.ids.seed);
         if (!files)
             return std::unexpected(files.error());
         for (std::size_t i = 0; i < files->size(); ++i)
@@ -124,10 +161,20 @@ class Identifier {
     }
 
     void keep(Pending& pending, const llexec_open_file& file) {
-        if (pending.kind == Kind::self)
-            result_.ids.self = file.id;
-        else if (pending.kind == Kind::program)
-            result_.ids.exes.emplace(std::move(pending.path), file.id);
+        llexec_file_id id = file.id;
+        if (!pending.below.empty())
+            id.inode = {.ino = 0,
+                        .subvolume = 0,
+                        .dev = id.inode.dev,
+                        .real_dev = 0,
+                        .igeneration = 0,
+                        .reserved = 0};
+        if (pending.kind == Kind::never) {
+            if (pending.path.empty())
+                id.path_hash = 0; // wherever it was built, others may be able to replace it
+            result_.ids.never.push_back(id);
+        } else if (pending.kind == Kind::program)
+            result_.ids.exes.emplace(std::move(pending.path), id);
         else
             result_.ids.directories.emplace(std::move(pending.path), file.place);
     }

@@ -28,12 +28,13 @@ struct ProgramPin {
     bpf_link** link;
 };
 
-std::array<ProgramPin, 3> programs_of(exec_bpf& skeleton) {
+std::array<ProgramPin, 4> programs_of(exec_bpf& skeleton) {
     // Attached in this order: what selects comes before what enforces.
     return {{{"llexec_select", skeleton.progs.llexec_select, &skeleton.links.llexec_select},
              {"llexec_select_final", skeleton.progs.llexec_select_final,
               &skeleton.links.llexec_select_final},
-             {"llexec_enforce", skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce}}};
+             {"llexec_enforce", skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce},
+             {"llexec_fork", skeleton.progs.llexec_fork, &skeleton.links.llexec_fork}}};
 }
 
 Result<> set_ruleset_map_type(exec_bpf& skeleton) {
@@ -105,7 +106,7 @@ Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* re
 Result<> ExecObject::attach() {
     const kernel::LibbpfLog log;
     for (const ProgramPin& pin : programs_of(*skeleton_)) {
-        *pin.link = bpf_program__attach_lsm(pin.program);
+        *pin.link = bpf_program__attach(pin.program);
         if (*pin.link == nullptr)
             return logged_error(errno, fmt::format("cannot attach {}", pin.name), log.text());
     }

@@ -7,6 +7,7 @@
 #include "attach/publish.hpp"
 #include "kernel/requirements.hpp"
 #include "llexec/landlock.hpp"
+#include "llexec/off_switch.hpp"
 #include "llexec/policy_file.hpp"
 
 #include <algorithm>
@@ -172,6 +173,9 @@ std::optional<EnforceAt> enforce_at_from_string(std::string_view name) {
 Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) {
     if (auto checked = check_policies(policies); !checked)
         return std::unexpected(std::move(checked.error()));
+    if (const auto off = switched_off())
+        return failure(ErrorKind::system, "llexec is switched off by " + *off,
+                       "nothing is attached until that is gone");
     // A kernel without the interface gets its answer before a verifier log.
     if (auto required = kernel::require_interface(); !required)
         return std::unexpected(std::move(required.error()));

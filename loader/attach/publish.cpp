@@ -78,6 +78,12 @@ Result<> store_policies(const Maps& maps, CompiledSet& set, std::span<const int>
         const auto ruleset = static_cast<std::uint64_t>(rulesets[i]);
         if (auto stored = maps.store(MapId::rulesets, policy.slot, ruleset); !stored)
             return stored;
+        const auto id = maps.find<std::uint64_t>(MapId::rulesets, policy.slot);
+        if (!id)
+            return std::unexpected(id.error());
+        policy.ruleset_id = id->value_or(0);
+        if (auto stored = maps.store(MapId::policies, key, policy); !stored)
+            return stored;
     }
     return {};
 }

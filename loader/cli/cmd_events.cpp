@@ -23,6 +23,8 @@ void print_event(const Event& event, const Context& context) {
                                 {"errno", event.error},
                                 {"pid", event.pid},
                                 {"uid", event.uid},
+                                {"cgroup", event.cgroup},
+                                {"ruleset_id", event.ruleset_id},
                                 {"filename", event.filename},
                                 {"exe", event.exe}});
         return;

@@ -3,6 +3,7 @@
 // llexec status: what is loaded, and what it did.
 #include "commands.hpp"
 #include "llexec/attach.hpp"
+#include "llexec/processes.hpp"
 #include "output.hpp"
 
 #include <CLI/CLI.hpp>
@@ -28,7 +29,19 @@ Json to_json(const PolicyStatus& policy) {
     return json;
 }
 
-void print_status_json(const Status& status) {
+Json to_json(const Result<UnconfinedProcesses>& unconfined) {
+    if (!unconfined)
+        return nullptr;
+    Json processes = Json::array();
+    for (const UnconfinedProcess& process : unconfined->processes)
+        processes.push_back({{"pid", process.pid},
+                             {"command", process.command},
+                             {"exe", process.exe},
+                             {"policy", process.policy}});
+    return Json{{"processes", std::move(processes)}, {"unknown", unconfined->unknown}};
+}
+
+void print_status_json(const Status& status, const Result<UnconfinedProcesses>& unconfined) {
     Json policies = Json::array();
     for (const PolicyStatus& policy : status.policies)
         policies.push_back(to_json(policy));
@@ -42,7 +55,20 @@ void print_status_json(const Status& status) {
                               {"refused", status.executions_refused},
                               {"killed", status.executions_killed},
                               {"allowed", status.executions_allowed}}},
-                            {"events_lost", status.events_lost}});
+                            {"events_lost", status.events_lost},
+                            {"unconfined", to_json(unconfined)}});
+}
+
+void print_unconfined(const UnconfinedProcesses& unconfined) {
+    if (!unconfined.processes.empty())
+        print_line(stdout, "not confined, because they have run since before their policy was "
+                           "loaded; restart them:");
+    for (const UnconfinedProcess& process : unconfined.processes)
+        print_line(stdout, fmt::format("{:>8}  {}  ({}), policy {}", process.pid, process.command,
+                                       process.exe, process.policy));
+    if (unconfined.unknown != 0)
+        print_line(stdout,
+                   fmt::format("processes that could not be looked at: {}", unconfined.unknown));
 }
 
 std::string ruleset_of(const PolicyStatus& policy) {
@@ -93,10 +119,17 @@ void add_status(CLI::App& app, Context& context) {
                 print_line(stdout, "nothing is loaded");
             return;
         }
-        if (context.json)
-            print_status_json(**status);
-        else
-            print_status_text(**status);
+        const auto unconfined = find_unconfined_processes();
+        if (context.json) {
+            print_status_json(**status, unconfined);
+            return;
+        }
+        print_status_text(**status);
+        if (unconfined)
+            print_unconfined(*unconfined);
+        else // not worth failing: all else is told
+            print_line(stderr, "llexec: cannot tell which processes are not confined: " +
+                                   unconfined.error().message());
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include "file_identity.skel.h"
 #include "kernel/libbpf_log.hpp"
+#include "kernel/path_hash.hpp"
 #include "llexec/fd.hpp"
 
 #include <bpf/bpf.h>
@@ -43,7 +44,20 @@ Result<std::vector<llexec_open_file>> read_records(int fd) {
     }
 }
 
-Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_seed) {
+Result<> store_suffixes(const file_identity_bpf& skeleton, std::span<const IdentifiedFile> files,
+                        std::uint64_t path_hash_seed) {
+    for (const IdentifiedFile& file : files) {
+        if (file.below.empty())
+            continue;
+        const std::uint64_t hash = suffix_hash(file.below, path_hash_seed);
+        if (bpf_map_update_elem(bpf_map__fd(skeleton.maps.suffixes), &file.fd, &hash, BPF_ANY) != 0)
+            return system_error(errno, "cannot write to the map of the file identity program");
+    }
+    return {};
+}
+
+Result<std::vector<llexec_open_file>> list_open_files(std::span<const IdentifiedFile> files,
+                                                      std::uint64_t path_hash_seed) {
     const LibbpfLog log;
     const std::unique_ptr<file_identity_bpf, Destroy> skeleton(file_identity_bpf::open());
     if (!skeleton)
@@ -51,6 +65,8 @@ Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_se
     skeleton->rodata->path_hash_seed = path_hash_seed;
     if (const int error = file_identity_bpf::load(skeleton.get()); error != 0)
         return logged_error(-error, "cannot load the file identity program", log.text());
+    if (auto stored = store_suffixes(*skeleton, files, path_hash_seed); !stored)
+        return std::unexpected(std::move(stored.error()));
 
     bpf_iter_link_info info{};
     info.task.pid = static_cast<std::uint32_t>(::getpid());
@@ -71,11 +87,11 @@ Result<std::vector<llexec_open_file>> list_open_files(std::uint64_t path_hash_se
 
 } // namespace
 
-Result<std::vector<llexec_open_file>> identify_files(std::span<const int> fds,
+Result<std::vector<llexec_open_file>> identify_files(std::span<const IdentifiedFile> files,
                                                      std::uint64_t path_hash_seed) {
-    if (fds.empty())
+    if (files.empty())
         return std::vector<llexec_open_file>{};
-    auto records = list_open_files(path_hash_seed);
+    auto records = list_open_files(files, path_hash_seed);
     if (!records)
         return std::unexpected(std::move(records.error()));
 
@@ -83,9 +99,9 @@ Result<std::vector<llexec_open_file>> identify_files(std::span<const int> fds,
     for (const llexec_open_file& record : *records)
         by_fd.emplace(record.fd, record);
     std::vector<llexec_open_file> result;
-    result.reserve(fds.size());
-    for (const int fd : fds) {
-        const auto found = by_fd.find(static_cast<std::uint32_t>(fd));
+    result.reserve(files.size());
+    for (const IdentifiedFile& file : files) {
+        const auto found = by_fd.find(static_cast<std::uint32_t>(file.fd));
         // Fail closed: a file without an identity would silently never match.
         if (found == by_fd.end())
             return failure(ErrorKind::system, "the BPF iterator left out an open file");

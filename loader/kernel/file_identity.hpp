@@ -8,17 +8,27 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace llexec::kernel {
 
-/// The identity of each file that this process has open as one of `fds` (O_PATH is enough), in the
-/// same order. `path_hash_seed` must be the one of the exec programs.
+/// What is to be identified: a file that this process has open (O_PATH is enough), or, by its path
+/// alone, one that need not exist.
+struct IdentifiedFile {
+    int fd = -1;
+    std::string_view below{}; ///< if not empty: names below the directory `fd`, separated by
+                              ///< slashes; the record's path_hash is theirs, the rest the
+                              ///< directory's
+};
+
+/// The identity of each file, in the same order. A descriptor may be there once.
+/// `path_hash_seed` must be the one of the exec programs.
 ///
 /// Runs a BPF iterator over this process's own descriptors, which needs CAP_BPF and CAP_PERFMON but
 /// attaches to nothing. st_dev and st_ino would not do: btrfs and overlayfs report other numbers to
 /// user space than the kernel uses.
-[[nodiscard]] Result<std::vector<llexec_open_file>> identify_files(std::span<const int> fds,
-                                                                   std::uint64_t path_hash_seed);
+[[nodiscard]] Result<std::vector<llexec_open_file>>
+identify_files(std::span<const IdentifiedFile> files, std::uint64_t path_hash_seed);
 
 } // namespace llexec::kernel

@@ -25,7 +25,7 @@ void check_program(Findings& findings, Files& files, const ExePath& exe) {
         findings.add("missing-program", exe.position,
                      fmt::format("'{}' cannot be opened: {}", shown,
                                  std::generic_category().message(facts.error)),
-                     "nothing is selected by it until the policies are loaded again");
+                     "once it exists, it is selected by this path alone until the policies are loaded again");
         return;
     }
     if (facts.symlink)

@@ -24,7 +24,7 @@ constexpr llexec_inode_id inode(std::uint64_t ino, std::uint32_t igeneration) {
 constexpr llexec_file_id shell{.inode = inode(10, 5), .path_hash = 100};
 constexpr llexec_file_id server{.inode = inode(20, 6), .path_hash = 200};
 constexpr llexec_file_id deep{.inode = inode(30, 7), .path_hash = 0};
-constexpr llexec_file_id llexec_itself{.inode = inode(99, 9), .path_hash = 900};
+constexpr llexec_file_id llexec_itself{.inode = inode(99, 9), .path_hash = 0};
 
 constexpr std::uint64_t bin = 1001;
 constexpr std::uint64_t opt = 1002;
@@ -33,7 +33,7 @@ constexpr std::uint64_t seed = 4711;
 Identities ids() {
     return {.exes = {{"/bin/sh", shell}, {"/bin/server", server}, {"/deep", deep}},
             .directories = {{"/bin", bin}, {"/opt", opt}},
-            .self = llexec_itself,
+            .never = {llexec_itself},
             .seed = seed};
 }
 
@@ -175,6 +175,38 @@ TEST_CASE("llexec itself is never selected, and naming it is an error") {
     REQUIRE_FALSE(set.has_value());
     CHECK(set.error().kind == ErrorKind::policy);
     CHECK(set.error().diagnostics.size() == 1);
+}
+
+TEST_CASE("a program that does not exist yet is found by its path only") {
+    Identities later = ids();
+    later.exes["/later"] = {.inode = inode(0, 6), .path_hash = 300};
+    const auto set = compile(std::vector{policy("p", {block({"/later"})})}, later, generation);
+    REQUIRE(set.has_value());
+    CHECK(set->by_inode.size() == 1); // llexec itself
+    REQUIRE(set->by_path.size() == 1);
+    CHECK(set->by_path[0].first.path_hash == 300);
+    CHECK(set->by_path[0].second.count == 1);
+}
+
+TEST_CASE("what stands at llexec's place is never selected, whatever selects it besides") {
+    Identities installed = ids();
+    const llexec_file_id place{.inode = inode(0, 6), .path_hash = 300};
+    installed.never.push_back(place);
+    installed.exes["/later"] = place;
+    CHECK_FALSE(
+        compile(std::vector{policy("p", {block({"/later"})})}, installed, generation).has_value());
+    const auto set = compile(std::vector{policy("p", {block({"/bin/sh"})})}, installed, generation);
+    REQUIRE(set.has_value());
+    CHECK(set->by_path.back().first.path_hash == 300);
+    CHECK(set->by_path.back().second.never == 1);
+}
+
+TEST_CASE("a policy keeps its number in every generation, and no two have the same") {
+    const CompiledSet first = compiled({policy("p", {}), policy("q", {})});
+    const CompiledSet second = compiled({policy("another", {}), policy("p", {})});
+    CHECK(first.policies[0].name_hash == second.policies[1].name_hash);
+    CHECK(first.policies[0].name_hash != first.policies[1].name_hash);
+    CHECK(first.policies[0].name_hash != 0);
 }
 
 TEST_CASE("what [enforce] says reaches the programs") {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <sys/stat.h>
 
 using namespace llexec::vmtest;
 
@@ -221,6 +222,20 @@ TEST_CASE_METHOD(Layers, "an observing policy attaches nothing and reports") {
     const auto seen = events();
     REQUIRE(seen.size() == 1);
     CHECK(seen[0]["outcome"] == "observed");
+    CHECK(seen[0]["ruleset_id"] == 0);
+}
+
+TEST_CASE_METHOD(Layers, "an event names ruleset and cgroup as the kernel does") {
+    CAPTURE(point);
+    load({{"p", world.policy()}}, point);
+    events();
+    CHECK(world.confined(run(world.look(world.program))));
+    const auto seen = events();
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0]["ruleset_id"] == status_of("p")["ruleset_id"]);
+    struct stat cgroup{};
+    REQUIRE(::stat("/sys/fs/cgroup/vmtest", &cgroup) == 0);
+    CHECK(seen[0]["cgroup"] == cgroup.st_ino);
 }
 
 TEST_CASE_METHOD(Layers, "observing policies take no layer from those that enforce") {

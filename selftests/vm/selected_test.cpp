@@ -236,3 +236,31 @@ TEST_CASE_METHOD(Selected, "a program is confined from the instant that its file
         }
     }
 }
+
+TEST_CASE("a program that does not exist when its policy is loaded is confined once it does") {
+    const auto point = GENERATE(committing, staged);
+    CAPTURE(point);
+    Worlds worlds;
+    PolicySet policies;
+    for (const auto& world : worlds) {
+        // Also in directories that do not exist, and through a link that leads nowhere yet.
+        fs::create_symlink(world->root / "later/target", world->root / "link");
+        std::string exe;
+        for (const char* const name : {"bin/later", "later/deep/er/program", "link"})
+            exe += (exe.empty() ? "\"" : ", \"") + (world->root / name).string() + "\"";
+        policies[world->file_system.name] = match("exe = [" + exe + "]") + only(world->open);
+    }
+    load(policies, point);
+    for (const auto& world : worlds) {
+        CAPTURE(world->file_system.name);
+        fs::create_directories(world->root / "later/deep/er");
+        for (const char* const name : {"bin/later", "later/deep/er/program", "later/target"}) {
+            CAPTURE(name);
+            place_program(world->root / name);
+            CHECK(world->confined(run(world->look(world->root / name))));
+            // It is the path that counts.
+            fs::rename(world->root / name, world->root / "elsewhere");
+            CHECK(world->unconfined(run(world->look(world->root / "elsewhere"))));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Following a path as the kernel does, one name at a time.
+#pragma once
+
+#include "llexec/fd.hpp"
+#include "llexec/result.hpp"
+
+#include <functional>
+#include <string>
+#include <sys/stat.h>
+
+namespace llexec {
+
+/// One name of a path, looked up in one directory. Symbolic links add names of their own.
+struct PathStep {
+    int directory = -1;                 ///< O_PATH descriptor, the walk's
+    const std::string& path;            ///< of the directory, without symbolic links
+    const std::string& name;            ///< of the entry; "" for the root directory itself
+    const struct stat* entry = nullptr; ///< not followed if it is a symbolic link; nullptr if there
+                                        ///< is none
+};
+
+/// Where a walk came to.
+struct PathEnd {
+    UniqueFd fd;       ///< O_PATH: what the path names, or the last directory on the way there
+    std::string path;  ///< of `fd`, without symbolic links
+    std::string below; ///< empty if the path exists; otherwise the names that are missing below
+                       ///< `fd`, separated by slashes
+    bool ends = true;  ///< false: what is missing leads out of the directory again ("..")
+};
+
+/// Walks an absolute path from the root directory, through at most 40 symbolic links. `visit` sees
+/// each step, in order, and ends the walk with an error of its own. What does not exist, or stands
+/// where a directory should, is no error: it is `below`. Kind system: EINVAL for a relative path,
+/// ELOOP, EACCES and the like.
+[[nodiscard]] Result<PathEnd> walk_path(const std::string& path,
+                                        const std::function<Result<>(const PathStep&)>& visit = {});
+
+} // namespace llexec

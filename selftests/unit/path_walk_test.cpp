@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "llexec/path_walk.hpp"
+
+#include "catch.hpp"
+#include "kernel/path_hash.hpp"
+#include "llexec/name_hash.h"
+#include "llexec/off_switch.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+#include <vector>
+
+namespace fs = std::filesystem;
+using namespace llexec;
+
+namespace {
+
+class Tree {
+  public:
+    Tree() : root_(fs::temp_directory_path() / ("path_walk." + std::to_string(::getpid()))) {
+        fs::remove_all(root_);
+        fs::create_directories(root_ / "a/b");
+        root_ = fs::canonical(root_);
+        std::ofstream(root_ / "a/file") << "text";
+        fs::create_symlink("a/b", root_ / "relative");
+        fs::create_symlink(root_ / "a", root_ / "absolute");
+        fs::create_symlink("gone/away", root_ / "dangling");
+        fs::create_symlink("loop", root_ / "loop");
+    }
+    Tree(const Tree&) = delete;
+    Tree& operator=(const Tree&) = delete;
+    ~Tree() { fs::remove_all(root_); }
+
+    [[nodiscard]] std::string operator()(const std::string& name) const {
+        return (root_ / name).string();
+    }
+
+    /// Path and missing rest, in one word.
+    [[nodiscard]] std::string end_of(const std::string& name) const {
+        const auto end = walk_path((*this)(name));
+        if (!end)
+            return "error " + std::to_string(end.error().code);
+        std::string path = end->path == root_ ? "." : fs::relative(end->path, root_).string();
+        return path + (end->below.empty() ? "" : " missing " + end->below) +
+               (end->ends ? "" : " and out");
+    }
+
+  private:
+    fs::path root_;
+};
+
+} // namespace
+
+TEST_CASE("a walk ends where the kernel would") {
+    const Tree tree;
+    CHECK(tree.end_of("a/file") == "a/file");
+    CHECK(tree.end_of("a//./b/") == "a/b");
+    CHECK(tree.end_of("a/b/../file") == "a/file");
+    CHECK(tree.end_of("relative") == "a/b");
+    CHECK(tree.end_of("absolute/b/../../relative") == "a/b");
+    CHECK(walk_path("/")->path == "/");
+    CHECK(walk_path("/..")->path == "/");
+    CHECK(tree.end_of("loop") == "error " + std::to_string(ELOOP));
+    CHECK(walk_path("relative").error().code == EINVAL);
+}
+
+TEST_CASE("what is missing is told from the last directory that there is") {
+    const Tree tree;
+    CHECK(tree.end_of("a/x") == "a missing x");
+    CHECK(tree.end_of("a/x/y/z") == "a missing x/y/z");
+    CHECK(tree.end_of("dangling") == ". missing gone/away");
+    CHECK(tree.end_of("dangling/x") == ". missing gone/away/x");
+    CHECK(tree.end_of("a/file/x") == "a missing file/x");
+    CHECK(tree.end_of("a/x/../y") == "a missing x/../y and out");
+}
+
+TEST_CASE("a visitor sees each name in its directory, and those of links") {
+    const Tree tree;
+    std::vector<std::string> names;
+    const auto end = walk_path(tree("absolute/b/new"), [&](const PathStep& step) -> Result<> {
+        names.push_back(step.name + (step.entry == nullptr ? "?" : ""));
+        return {};
+    });
+    REQUIRE(end.has_value());
+    REQUIRE(names.size() >= 4);
+    CHECK(names.front().empty());
+    const std::vector<std::string> last(names.end() - 3, names.end());
+    CHECK(last == std::vector<std::string>{"a", "b", "new?"});
+    CHECK(std::find(names.begin(), names.end(), "absolute") != names.end());
+    CHECK_FALSE(walk_path(tree("a"), [](const PathStep&) -> Result<> {
+                    return system_error(EPERM, "no");
+                }).has_value());
+}
+
+TEST_CASE("the hash of missing names is what the programs go on with") {
+    const std::uint64_t seed = 4711;
+    CHECK(kernel::suffix_hash("", seed) == seed);
+    CHECK(kernel::suffix_hash("a/b", seed) == kernel::hash_name(kernel::hash_name(seed, "b"), "a"));
+    CHECK(kernel::suffix_hash("a//b/", seed) == kernel::suffix_hash("a/b", seed));
+    CHECK(kernel::suffix_hash("a/b", seed) != kernel::suffix_hash("b/a", seed));
+}
+
+TEST_CASE("a word of the kernel's command line switches llexec off, and nothing like it does") {
+    CHECK(has_off_word("quiet llexec.off ro\n"));
+    CHECK(has_off_word("llexec.off=1"));
+    CHECK_FALSE(has_off_word(""));
+    CHECK_FALSE(has_off_word("llexec.off=0 quiet"));
+    CHECK_FALSE(has_off_word("xllexec.off llexec.offx"));
+    CHECK_FALSE(has_off_word("quiet -- llexec.off"));
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Processes that a policy is for and does not confine are told from those that it confines.
+#include "catch.hpp"
+#include "policies.hpp"
+
+#include <csignal>
+#include <sstream>
+
+using namespace llexec::vmtest;
+
+namespace {
+
+/// Keeps nothing from running.
+const std::string harmless = "[[ruleset]]\nhandled_access_fs = [\"make_sock\"]\n";
+
+class Unconfined {
+  public:
+    Unconfined()
+        : point(GENERATE(committing, staged)), world(ext4()), sleeper(world.root / "sleeper") {
+        unload();
+        fs::copy_file("/bin/sleep", sleeper);
+    }
+
+    /// Whether `status` lists the process, under that policy.
+    [[nodiscard]] static bool is_listed(pid_t pid, const std::string& policy) {
+        const Json unconfined = status()["unconfined"];
+        CHECK(unconfined["unknown"] == 0);
+        for (const Json& process : unconfined["processes"])
+            if (process["pid"] == pid && process["policy"] == policy)
+                return true;
+        return false;
+    }
+
+    /// Runs until it is killed.
+    [[nodiscard]] Arguments sleeping() const { return {sleeper, "1000"}; }
+    [[nodiscard]] std::string policy(const std::string& more = {}) const {
+        return match("exe = [\"" + sleeper.string() + "\"]\n" + more) + harmless;
+    }
+    /// Whether it executes the program yet.
+    [[nodiscard]] bool runs(const Process& process) const {
+        std::error_code error;
+        return fs::read_symlink("/proc/" + std::to_string(process.pid()) + "/exe", error) ==
+               sleeper;
+    }
+
+    std::string point;
+    World world;
+    fs::path sleeper;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Unconfined, "a process from before its policy is listed, one from after is not") {
+    CAPTURE(point);
+    const Process before(sleeping());
+    REQUIRE(eventually([&] { return runs(before); }));
+    load({{"p", policy()}, {"watched", enforce("mode = \"observe\"") + policy()}}, point);
+    const Process after(sleeping());
+    REQUIRE(eventually([&] { return runs(after); }));
+    CHECK(is_listed(before.pid(), "p"));
+    CHECK_FALSE(is_listed(after.pid(), "p"));
+    // It confines nobody.
+    CHECK_FALSE(is_listed(before.pid(), "watched"));
+    // Nor does a later generation change that, or one that a program of another name is in.
+    load({{"p", policy()}, {"q", policy()}}, point);
+    CHECK(is_listed(before.pid(), "p"));
+    CHECK(is_listed(before.pid(), "q"));
+    CHECK_FALSE(is_listed(after.pid(), "p"));
+    CHECK(is_listed(after.pid(), "q"));
+}
+
+TEST_CASE_METHOD(Unconfined, "what a process forks is as confined as it is") {
+    CAPTURE(point);
+    // The shell is selected; what it forks has the same program.
+    const fs::path shell = world.root / "shell";
+    fs::copy_file("/bin/bash", shell);
+    const Arguments forking{shell, "-c", "( while :; do read -t 1 <> <(:); done ) & wait"};
+    const auto children = [](const Process& parent) {
+        std::istringstream stream(run({"/usr/bin/pgrep", "-P", std::to_string(parent.pid())}).out);
+        std::vector<pid_t> pids;
+        for (pid_t pid = 0; stream >> pid;)
+            pids.push_back(pid);
+        return pids;
+    };
+    const std::string text = match_exe(shell) + harmless;
+    Process before(forking);
+    REQUIRE(eventually([&] { return !children(before).empty(); }));
+    load({{"p", text}}, point);
+    Process after(forking);
+    REQUIRE(eventually([&] { return !children(after).empty(); }));
+    CHECK(is_listed(children(before).at(0), "p"));
+    CHECK_FALSE(is_listed(children(after).at(0), "p"));
+    for (const pid_t pid : {children(before).at(0), children(after).at(0)})
+        ::kill(pid, SIGKILL);
+}
+
+TEST_CASE_METHOD(Unconfined, "all that a policy selects by is looked at") {
+    CAPTURE(point);
+    const Process root(sleeping());
+    const Process other(sleeping(), as_user(1234, 1235, {4321}));
+    REQUIRE(eventually([&] { return runs(root) && runs(other); }));
+    load({{"beneath", match("exe_beneath = [\"" + world.root.string() + "\"]") + harmless},
+          {"elsewhere", match("exe_beneath = [\"" + world.open.string() + "\"]") + harmless},
+          {"user", match("user = [1234]") + harmless},
+          {"group", match("group = [4321]") + harmless},
+          {"both", policy("user = [0]\ngroup = [4321]")},
+          {"cgroup", match("cgroup = [\"/vmtest\"]\nuser = [1234]") + harmless},
+          {"other-cgroup", match("cgroup = [\"/other\"]\nuser = [1234]") + harmless}},
+         point);
+    const Json processes = status()["unconfined"]["processes"];
+    const auto listed = [&](const Process& process) {
+        std::string names;
+        for (const Json& one : processes)
+            if (one["pid"] == process.pid())
+                names += one["policy"].get<std::string>() + " ";
+        return names;
+    };
+    CHECK(listed(root) == "beneath ");
+    CHECK(listed(other) == "beneath cgroup group user ");
+}
+
+TEST_CASE_METHOD(Unconfined, "an execution that fails confines nobody") {
+    CAPTURE(point);
+    const fs::path go = world.root / "go";
+    const fs::path stop = world.root / "stop";
+    Process process({world.program, "wait:" + go.string(), "try-exec:" + world.broken.string(),
+                     "wait:" + stop.string(), "layers"});
+    load({{"p", world.policy()}}, point);
+    CHECK(is_listed(process.pid(), "p"));
+    write_file(go, "");
+    REQUIRE(eventually([&] { return status_of("p")["matched"] == 1 || point == committing; }));
+    CHECK(is_listed(process.pid(), "p"));
+    write_file(stop, "");
+    CHECK(process.wait()["layers"] == "0");
+}
