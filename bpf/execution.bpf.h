@@ -6,26 +6,15 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "errno.bpf.h"
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
-
-#define ENOENT 2
-#define E2BIG 7
-#define EAGAIN 11
-#define ENOMEM 12
-#define ENAMETOOLONG 36
 
 /* Which files of the execution something is about. */
 enum {
 	ASKED_FOR = 1,
 	FINAL = 2,
 };
-
-/*
- * The functions that are not static take no kernel pointers: the verifier checks each of them once and on its own, not
- * for each way to get there. Without that, the loops would multiply.
- */
-#define __global __attribute__((noinline))
 
 static __always_inline struct llexec_execution *this_execution(__u64 flags)
 {

@@ -44,10 +44,17 @@ struct css_set {
 	struct cgroup *dfl_cgrp; /* of cgroup v2 */
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
 	const struct cred *cred;
 	struct css_set *cgroups;
 	struct task_struct *group_leader;
+	struct mm_struct *mm;
+	int pid;
+	int tgid;
 };
 
 struct super_block {
@@ -131,6 +138,11 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

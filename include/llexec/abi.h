@@ -213,4 +213,15 @@ struct llexec_open_file {
 	__u64 place; /* the hash of id.inode, as in llexec_place_key */
 };
 
+/* Directories that a running program can stand beneath: those nearest to it count. */
+#define LLEXEC_PROCESS_DIRECTORIES 64
+
+/* What the same object's other program writes for each process but kernel threads. */
+struct llexec_process {
+	__u32 pid; /* in the initial PID namespace */
+	__u32 n_directories;
+	struct llexec_file_id program;
+	__u64 directories[LLEXEC_PROCESS_DIRECTORIES]; /* places, as in llexec_place_key */
+};
+
 #endif /* LLEXEC_ABI_H */

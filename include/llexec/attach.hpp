@@ -46,10 +46,10 @@ struct LoadReport {
 /// execution sees one complete set. On any error the old set stays as it is. Policies are layers in
 /// the order of their names. Two calls at once take turns. The programs are attached by the first
 /// call and stay; a version of llexec with other programs attaches its own and then detaches the
-/// old ones. An `exe` that does not exist is selected by its path once it does, as far as that can be
-/// told now: reported, or an error with missing_paths = "error". A policy that names llexec itself is an error. An empty set
-/// is an error: unload() is what removes enforcement. So is any while llexec is switched off, see
-/// llexec/off_switch.hpp.
+/// old ones. An `exe` that does not exist is selected by its path once it does, as far as that can
+/// be told now: reported, or an error with missing_paths = "error". A policy that names llexec
+/// itself is an error. An empty set is an error: unload() is what removes enforcement. So is any
+/// while llexec is switched off, see llexec/off_switch.hpp.
 [[nodiscard]] Result<LoadReport> load(std::span<const Policy> policies,
                                       EnforceAt enforce_at = EnforceAt::bprm_committing_creds);
 

@@ -54,6 +54,9 @@ class EventReader {
     EventReader& operator=(const EventReader&) = delete;
     ~EventReader();
 
+    /// A descriptor for poll(2) and its like: readable while there are events.
+    [[nodiscard]] int fd() const;
+
     /// Calls `handle` for each event that is there, waiting up to `timeout` for the first one; a
     /// negative timeout waits for ever. Returns how many there were; EINTR counts as none.
     [[nodiscard]] Result<std::size_t> poll(std::chrono::milliseconds timeout,

@@ -61,6 +61,12 @@ inline constexpr std::size_t max_included_files = 256;
 [[nodiscard]] ParsedPolicy parse_policy(std::string_view text, std::string_view file,
                                         UserDatabase& users, const ParseOptions& options = {});
 
+/// A document that was read from a file.
+struct PolicyText {
+    std::string file; ///< as the caller named it
+    std::string text;
+};
+
 struct PolicySet {
     std::vector<Policy> policies;        ///< in name order; only files without an error are here
     std::vector<Diagnostic> diagnostics; ///< in the order of the files
@@ -76,6 +82,13 @@ struct PolicySet {
 /// errors among the diagnostics; a set with an error must not be used.
 [[nodiscard]] PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
                                       const ParseOptions& options = {});
+
+/// The same for documents whose texts are at hand.
+[[nodiscard]] PolicySet parse_policies(std::span<const PolicyText> texts, UserDatabase& users,
+                                       const ParseOptions& options = {});
+
+/// Whether a directory's entry of that name is a policy: *.toml or *.json, and not hidden.
+[[nodiscard]] bool is_policy_file(std::string_view name);
 
 /// Reads files and directories as Landlock Config documents (with `standard`) and composes them
 /// into one policy of that name, as that format defines it: rules of all of them, and of the

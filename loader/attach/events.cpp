@@ -79,6 +79,10 @@ Result<EventReader> EventReader::open() {
     return EventReader(std::move(impl));
 }
 
+int EventReader::fd() const {
+    return ring_buffer__epoll_fd(impl_->ring.get());
+}
+
 Result<std::size_t> EventReader::poll(std::chrono::milliseconds timeout,
                                       const std::function<void(const Event&)>& handle) {
     impl_->handle = &handle;

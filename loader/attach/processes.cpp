@@ -11,13 +11,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <climits>
-#include <dirent.h>
-#include <fcntl.h>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <sstream>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,16 +22,6 @@ namespace llexec {
 namespace {
 
 using namespace attach;
-
-/// Files at once, well below the usual limit of 1024 descriptors.
-constexpr std::size_t batch_size = 256;
-
-struct Running {
-    std::uint32_t pid = 0;
-    UniqueFd program;
-    std::string exe;
-    Candidate candidate;
-};
 
 std::string proc(std::uint32_t pid, std::string_view name) {
     return fmt::format("/proc/{}/{}", pid, name);
@@ -51,22 +37,6 @@ std::string link_target(const std::string& path) {
     const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
     target.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
     return target;
-}
-
-Result<std::vector<std::uint32_t>> process_ids() {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
-    if (!directory)
-        return system_error(errno, "cannot list /proc");
-    std::vector<std::uint32_t> pids;
-    while (const dirent* const entry = ::readdir(directory.get())) {
-        const std::string_view name = entry->d_name;
-        std::uint32_t pid = 0;
-        const auto [end, error] = std::from_chars(name.begin(), name.end(), pid);
-        if (error == std::errc{} && end == name.end() && pid != 1)
-            pids.push_back(pid);
-    }
-    std::ranges::sort(pids);
-    return pids;
 }
 
 /// Who the process is, from /proc/PID/status.
@@ -105,108 +75,36 @@ class Search {
     Search(const Maps& maps, const llexec_generation& generation, std::uint64_t seed)
         : maps_(maps), generation_(generation), seed_(seed) {}
 
-    Result<UnconfinedProcesses> run() {
-        const auto pids = process_ids();
-        if (!pids)
-            return std::unexpected(pids.error());
-        for (const std::uint32_t pid : *pids) {
-            add(pid);
-            if (batch_.size() == batch_size)
-                if (auto looked = look(); !looked)
-                    return std::unexpected(std::move(looked.error()));
-        }
-        if (auto looked = look(); !looked)
-            return std::unexpected(std::move(looked.error()));
+    Result<std::vector<UnconfinedProcess>> run() {
+        const auto running = kernel::list_processes(seed_);
+        if (!running)
+            return std::unexpected(running.error());
+        for (const llexec_process& process : *running)
+            if (process.pid != 1)
+                if (auto judged = judge(process); !judged)
+                    return std::unexpected(std::move(judged.error()));
         return std::move(result_);
     }
 
   private:
-    void add(std::uint32_t pid) {
-        const std::string link = proc(pid, "exe");
-        UniqueFd program(::open(link.c_str(), O_PATH | O_CLOEXEC));
-        if (!program.valid()) {
-            // A kernel thread, or gone.
-            if (errno != ENOENT && errno != ESRCH)
-                ++result_.unknown;
-            return;
-        }
-        Running running{
-            .pid = pid, .program = std::move(program), .exe = link_target(link), .candidate = {}};
-        read_credentials(pid, running.candidate);
+    [[nodiscard]] Candidate candidate_of(const llexec_process& process) const {
+        Candidate candidate{
+            .file = process.program, .directories = {}, .cgroups = {}, .user = 0, .groups = {}};
+        const auto count = std::min<std::size_t>(process.n_directories, LLEXEC_PROCESS_DIRECTORIES);
+        candidate.directories.assign(process.directories, process.directories + count);
+        read_credentials(process.pid, candidate);
         if (generation_.cgroups != 0)
-            read_cgroups(pid, seed_, running.candidate);
-        batch_.push_back(std::move(running));
+            read_cgroups(process.pid, seed_, candidate);
+        return candidate;
     }
 
-    /// Asks the kernel what the programs are, and then the maps.
-    Result<> look() {
-        std::vector<kernel::IdentifiedFile> open(batch_.size());
-        std::ranges::transform(batch_, open.begin(), [](const Running& running) {
-            return kernel::IdentifiedFile{.fd = running.program.get()};
-        });
-        const auto files = kernel::identify_files(open, seed_);
-        if (!files)
-            return std::unexpected(files.error());
-        for (std::size_t i = 0; i < files->size(); ++i)
-            batch_[i].candidate.file = (*files)[i].id;
-        if (generation_.directories != 0)
-            if (auto found = find_directories(); !found)
-                return found;
-        for (const Running& running : batch_)
-            if (auto judged = judge(running); !judged)
-                return judged;
-        batch_.clear();
-        return {};
-    }
-
-    /// The directories above their programs, each asked for once.
-    Result<> find_directories() {
-        std::vector<std::pair<std::string, UniqueFd>> unknown;
-        const auto visit = [](const std::string& exe, const auto& each) {
-            for (std::string path = exe; path.starts_with('/') && path != "/";) {
-                const std::size_t slash = path.rfind('/');
-                path.resize(slash == 0 ? 1 : slash);
-                each(path);
-            }
-        };
-        for (const Running& running : batch_)
-            visit(running.exe, [&](const std::string& path) {
-                if (places_.try_emplace(path, LLEXEC_ANY_PLACE).second)
-                    if (UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | O_DIRECTORY));
-                        fd.valid())
-                        unknown.emplace_back(path, std::move(fd));
-            });
-        if (auto asked = ask_for_places(unknown); !asked)
-            return asked;
-        for (Running& running : batch_)
-            visit(running.exe, [&](const std::string& path) {
-                // LLEXEC_ANY_PLACE, which is none, for what is not there.
-                if (const std::uint64_t place = places_.at(path); place != LLEXEC_ANY_PLACE)
-                    running.candidate.directories.push_back(place);
-            });
-        return {};
-    }
-
-    Result<> ask_for_places(const std::vector<std::pair<std::string, UniqueFd>>& directories) {
-        std::vector<kernel::IdentifiedFile> open(directories.size());
-        std::ranges::transform(directories, open.begin(), [](const auto& directory) {
-            return kernel::IdentifiedFile{.fd = directory.second.get()};
-        });
-        const auto found = kernel::identify_files(open, seed_);
-        if (!found)
-            return std::unexpected(found.error());
-        for (std::size_t i = 0; i < found->size(); ++i)
-            places_[directories[i].first] = (*found)[i].place;
-        return {};
-    }
-
-    Result<> judge(const Running& running) {
-        const auto selected = select_policies(maps_, generation_, running.candidate);
+    Result<> judge(const llexec_process& process) {
+        const auto selected = select_policies(maps_, generation_, candidate_of(process));
         if (!selected)
             return std::unexpected(selected.error());
         if (selected->empty())
             return {};
-        const auto confined = confined_by(running.pid);
+        const auto confined = confined_by(process.pid);
         if (!confined)
             return std::unexpected(confined.error());
         for (const std::uint32_t index : *selected) {
@@ -218,13 +116,13 @@ class Search {
             if (!*policy || (*policy)->mode != LLEXEC_MODE_ENFORCE ||
                 std::ranges::find(*confined, (*policy)->name_hash) != confined->end())
                 continue;
-            std::string command = text_of(proc(running.pid, "comm"));
+            std::string command = text_of(proc(process.pid, "comm"));
             if (command.ends_with('\n'))
                 command.pop_back();
-            result_.processes.push_back({.pid = running.pid,
-                                         .exe = running.exe,
-                                         .command = std::move(command),
-                                         .policy = (*policy)->name});
+            result_.push_back({.pid = process.pid,
+                               .exe = link_target(proc(process.pid, "exe")),
+                               .command = std::move(command),
+                               .policy = (*policy)->name});
         }
         return {};
     }
@@ -248,14 +146,12 @@ class Search {
     const Maps& maps_;
     llexec_generation generation_;
     std::uint64_t seed_;
-    std::vector<Running> batch_;
-    std::map<std::string, std::uint64_t> places_;
-    UnconfinedProcesses result_;
+    std::vector<UnconfinedProcess> result_;
 };
 
-Result<UnconfinedProcesses> search(const Maps& maps, std::uint64_t current) {
+Result<std::vector<UnconfinedProcess>> search(const Maps& maps, std::uint64_t current) {
     if (current == 0)
-        return UnconfinedProcesses{};
+        return std::vector<UnconfinedProcess>{};
     const auto info = maps.info();
     if (!info)
         return std::unexpected(info.error());
@@ -268,12 +164,12 @@ Result<UnconfinedProcesses> search(const Maps& maps, std::uint64_t current) {
 
 } // namespace
 
-Result<UnconfinedProcesses> find_unconfined_processes() {
+Result<std::vector<UnconfinedProcess>> find_unconfined_processes() {
     const auto loaded = is_loaded();
     if (!loaded)
         return std::unexpected(loaded.error());
     if (!*loaded)
-        return UnconfinedProcesses{};
+        return std::vector<UnconfinedProcess>{};
     const auto maps = Maps::open_pinned();
     if (!maps)
         return std::unexpected(maps.error());

@@ -29,19 +29,20 @@ Json to_json(const PolicyStatus& policy) {
     return json;
 }
 
-Json to_json(const Result<UnconfinedProcesses>& unconfined) {
+Json to_json(const Result<std::vector<UnconfinedProcess>>& unconfined) {
     if (!unconfined)
         return nullptr;
     Json processes = Json::array();
-    for (const UnconfinedProcess& process : unconfined->processes)
+    for (const UnconfinedProcess& process : *unconfined)
         processes.push_back({{"pid", process.pid},
                              {"command", process.command},
                              {"exe", process.exe},
                              {"policy", process.policy}});
-    return Json{{"processes", std::move(processes)}, {"unknown", unconfined->unknown}};
+    return processes;
 }
 
-void print_status_json(const Status& status, const Result<UnconfinedProcesses>& unconfined) {
+void print_status_json(const Status& status,
+                       const Result<std::vector<UnconfinedProcess>>& unconfined) {
     Json policies = Json::array();
     for (const PolicyStatus& policy : status.policies)
         policies.push_back(to_json(policy));
@@ -59,16 +60,13 @@ void print_status_json(const Status& status, const Result<UnconfinedProcesses>& 
                             {"unconfined", to_json(unconfined)}});
 }
 
-void print_unconfined(const UnconfinedProcesses& unconfined) {
-    if (!unconfined.processes.empty())
+void print_unconfined(const std::vector<UnconfinedProcess>& unconfined) {
+    if (!unconfined.empty())
         print_line(stdout, "not confined, because they have run since before their policy was "
                            "loaded; restart them:");
-    for (const UnconfinedProcess& process : unconfined.processes)
+    for (const UnconfinedProcess& process : unconfined)
         print_line(stdout, fmt::format("{:>8}  {}  ({}), policy {}", process.pid, process.command,
                                        process.exe, process.policy));
-    if (unconfined.unknown != 0)
-        print_line(stdout,
-                   fmt::format("processes that could not be looked at: {}", unconfined.unknown));
 }
 
 std::string ruleset_of(const PolicyStatus& policy) {

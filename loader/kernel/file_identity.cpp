@@ -9,7 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <memory>
@@ -23,21 +23,22 @@ struct Destroy {
     void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
-Result<std::vector<llexec_open_file>> read_records(int fd) {
-    std::vector<llexec_open_file> records;
+template<class Record>
+Result<std::vector<Record>> read_records(int fd) {
+    std::vector<Record> records;
     // The kernel never splits a record between two reads of a buffer that holds whole ones.
-    std::array<llexec_open_file, 64> buffer{};
+    std::vector<Record> buffer(64);
     for (;;) {
-        const ssize_t size = ::read(fd, buffer.data(), sizeof(buffer));
+        const ssize_t size = ::read(fd, buffer.data(), buffer.size() * sizeof(Record));
         if (size == 0)
             return records;
         if (size < 0) {
             if (errno == EINTR || errno == EAGAIN)
                 continue;
-            return system_error(errno, "cannot read the BPF iterator over this process's files");
+            return system_error(errno, "cannot read a BPF iterator");
         }
-        const auto count = static_cast<std::size_t>(size) / sizeof(llexec_open_file);
-        if (count * sizeof(llexec_open_file) != static_cast<std::size_t>(size))
+        const auto count = static_cast<std::size_t>(size) / sizeof(Record);
+        if (count * sizeof(Record) != static_cast<std::size_t>(size))
             return failure(ErrorKind::system, "the BPF iterator returned half a record");
         records.insert(records.end(), buffer.begin(),
                        buffer.begin() + static_cast<std::ptrdiff_t>(count));
@@ -56,33 +57,48 @@ Result<> store_suffixes(const file_identity_bpf& skeleton, std::span<const Ident
     return {};
 }
 
-Result<std::vector<llexec_open_file>> list_open_files(std::span<const IdentifiedFile> files,
-                                                      std::uint64_t path_hash_seed) {
+using Skeleton = std::unique_ptr<file_identity_bpf, Destroy>;
+
+Result<Skeleton> load_programs(std::uint64_t path_hash_seed) {
     const LibbpfLog log;
-    const std::unique_ptr<file_identity_bpf, Destroy> skeleton(file_identity_bpf::open());
+    Skeleton skeleton(file_identity_bpf::open());
     if (!skeleton)
         return logged_error(errno, "cannot open the file identity program", log.text());
     skeleton->rodata->path_hash_seed = path_hash_seed;
     if (const int error = file_identity_bpf::load(skeleton.get()); error != 0)
         return logged_error(-error, "cannot load the file identity program", log.text());
-    if (auto stored = store_suffixes(*skeleton, files, path_hash_seed); !stored)
-        return std::unexpected(std::move(stored.error()));
+    return skeleton;
+}
 
+/// Reads all that a program writes; `pid`: about this process only.
+template<class Record>
+Result<std::vector<Record>> run(const bpf_program* program, std::uint32_t pid = 0) {
+    const LibbpfLog log;
     bpf_iter_link_info info{};
-    info.task.pid = static_cast<std::uint32_t>(::getpid());
+    info.task.pid = pid;
     bpf_iter_attach_opts options{};
     options.sz = sizeof(options);
     options.link_info = &info;
     options.link_info_len = sizeof(info);
     const std::unique_ptr<bpf_link, Destroy> link(
-        bpf_program__attach_iter(skeleton->progs.list_open_files, &options));
+        bpf_program__attach_iter(program, pid != 0 ? &options : nullptr));
     if (!link)
-        return logged_error(errno, "cannot make a BPF iterator over this process's files",
-                            log.text());
+        return logged_error(errno, "cannot make a BPF iterator", log.text());
     const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
     if (!iterator.valid())
-        return system_error(errno, "cannot open the BPF iterator over this process's files");
-    return read_records(iterator.get());
+        return system_error(errno, "cannot open a BPF iterator");
+    return read_records<Record>(iterator.get());
+}
+
+Result<std::vector<llexec_open_file>> list_open_files(std::span<const IdentifiedFile> files,
+                                                      std::uint64_t path_hash_seed) {
+    const auto skeleton = load_programs(path_hash_seed);
+    if (!skeleton)
+        return std::unexpected(skeleton.error());
+    if (auto stored = store_suffixes(**skeleton, files, path_hash_seed); !stored)
+        return std::unexpected(std::move(stored.error()));
+    return run<llexec_open_file>((*skeleton)->progs.list_open_files,
+                                 static_cast<std::uint32_t>(::getpid()));
 }
 
 } // namespace
@@ -108,6 +124,16 @@ Result<std::vector<llexec_open_file>> identify_files(std::span<const IdentifiedF
         result.push_back(found->second);
     }
     return result;
+}
+
+Result<std::vector<llexec_process>> list_processes(std::uint64_t path_hash_seed) {
+    const auto skeleton = load_programs(path_hash_seed);
+    if (!skeleton)
+        return std::unexpected(skeleton.error());
+    auto processes = run<llexec_process>((*skeleton)->progs.list_processes);
+    if (processes)
+        std::ranges::sort(*processes, {}, &llexec_process::pid);
+    return processes;
 }
 
 } // namespace llexec::kernel

@@ -31,4 +31,8 @@ struct IdentifiedFile {
 [[nodiscard]] Result<std::vector<llexec_open_file>>
 identify_files(std::span<const IdentifiedFile> files, std::uint64_t path_hash_seed);
 
+/// Every process but kernel threads, in ascending order of IDs, with the program that it runs. As
+/// above, and it works also for a process that Landlock keeps from /proc/PID/exe.
+[[nodiscard]] Result<std::vector<llexec_process>> list_processes(std::uint64_t path_hash_seed);
+
 } // namespace llexec::kernel

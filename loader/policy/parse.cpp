@@ -66,10 +66,10 @@ class Parser {
         return take();
     }
 
-    ParsedPolicy compose(std::span<const SourceText> texts, std::string_view name) {
+    ParsedPolicy compose(std::span<const PolicyText> texts, std::string_view name) {
         policy_.name = name;
         std::optional<Body> body;
-        for (const SourceText& source : texts) {
+        for (const PolicyText& source : texts) {
             Document& document = add(source.file, source.text);
             const std::optional<Node> root = read_syntax(document);
             if (!root)
@@ -245,7 +245,7 @@ ParsedPolicy parse_policy(std::string_view text, std::string_view file, UserData
     return Parser(users, options).parse(text, file);
 }
 
-ParsedPolicy compose_documents(std::span<const SourceText> texts, std::string_view name,
+ParsedPolicy compose_documents(std::span<const PolicyText> texts, std::string_view name,
                                UserDatabase& users) {
     return Parser(users, {.files = nullptr, .standard = true}).compose(texts, name);
 }

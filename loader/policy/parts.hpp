@@ -35,21 +35,12 @@ struct Include {
 /// The entries of `include`.
 [[nodiscard]] std::vector<Include> read_include(const Node& root, Reader& reader);
 
-/// A document that was read from a file.
-struct SourceText {
-    std::string file; ///< as the caller named it
-    std::string text;
-};
-
 /// See compose_policies().
-[[nodiscard]] ParsedPolicy compose_documents(std::span<const SourceText> texts,
+[[nodiscard]] ParsedPolicy compose_documents(std::span<const PolicyText> texts,
                                              std::string_view name, UserDatabase& users);
 
 /// A line of a text, without its end; numbers start at 1.
 [[nodiscard]] std::string_view line_of(std::string_view text, std::uint32_t number);
-
-/// Whether a directory's entry of that name is a policy.
-[[nodiscard]] bool is_policy_file(std::string_view name);
 
 /// What a policy of that file is called.
 [[nodiscard]] std::string_view policy_name(std::string_view file);

@@ -4,6 +4,7 @@
 #include "llexec/fd.hpp"
 #include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
+#include "policy/file_text.hpp"
 #include "policy/parts.hpp"
 
 #include <fmt/format.h>
@@ -39,26 +40,6 @@ Diagnostic error_in(const std::string& file, std::string message, std::string ad
             .advice = std::move(advice)};
 }
 
-/// The text of a policy file.
-Result<std::string> read_text(int fd) {
-    std::string text;
-    std::string chunk(16UL * 1024, '\0');
-    while (text.size() <= max_policy_file_size) {
-        const ssize_t got = ::read(fd, chunk.data(), chunk.size());
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return system_error(errno, "read failed");
-        if (got == 0)
-            break;
-        text.append(chunk, 0, static_cast<std::size_t>(got));
-    }
-    if (text.size() > max_policy_file_size)
-        return failure(ErrorKind::policy,
-                       fmt::format("larger than {} bytes", max_policy_file_size));
-    return text;
-}
-
 class SystemPolicyFiles final : public PolicyFiles {
   public:
     Result<std::string> read(const std::string& path) override {
@@ -78,7 +59,7 @@ class SystemPolicyFiles final : public PolicyFiles {
 /// Finds the files of a set, and reads them.
 class SetReader {
   public:
-    explicit SetReader(std::vector<SourceText>& texts) : texts_(texts) {}
+    explicit SetReader(std::vector<PolicyText>& texts) : texts_(texts) {}
 
     void add(const std::string& path) {
         struct stat status{};
@@ -170,12 +151,12 @@ class SetReader {
         error(path, fmt::format("cannot open: {}", error_text(code)));
     }
 
-    std::vector<SourceText>& texts_;
+    std::vector<PolicyText>& texts_;
     PolicySet set_;
 };
 
 /// What can be said before anything is parsed.
-PolicySet read_texts(std::span<const std::string> paths, std::vector<SourceText>& texts) {
+PolicySet read_texts(std::span<const std::string> paths, std::vector<PolicyText>& texts) {
     SetReader reader(texts);
     for (const std::string& path : paths)
         reader.add(path);
@@ -193,7 +174,7 @@ bool start_thread(std::vector<std::jthread>& threads, const std::function<void()
 }
 
 /// On all CPUs: for a large set, nothing takes longer.
-std::vector<ParsedPolicy> parse_all(std::span<const SourceText> texts, UserDatabase& users,
+std::vector<ParsedPolicy> parse_all(std::span<const PolicyText> texts, UserDatabase& users,
                                     const ParseOptions& options) {
     constexpr std::size_t worth_a_thread = 64;
     std::vector<ParsedPolicy> parsed(texts.size());
@@ -213,17 +194,9 @@ std::vector<ParsedPolicy> parse_all(std::span<const SourceText> texts, UserDatab
     return parsed;
 }
 
-} // namespace
-
-PolicyFiles& system_policy_files() {
-    static SystemPolicyFiles instance;
-    return instance;
-}
-
-PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
-                        const ParseOptions& options) {
-    std::vector<SourceText> texts;
-    PolicySet set = read_texts(paths, texts);
+/// Adds the policies of these texts, and what is to be said about them.
+void parse_into(PolicySet& set, std::span<const PolicyText> texts, UserDatabase& users,
+                const ParseOptions& options) {
     std::vector<ParsedPolicy> parsed = parse_all(texts, users, options);
     std::map<std::string, std::string, std::less<>> names; // of policies, and where each came from
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -240,12 +213,34 @@ PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
             set.policies.push_back(std::move(*parsed[i].policy));
     }
     std::ranges::sort(set.policies, {}, &Policy::name); // names are unique
+}
+
+} // namespace
+
+PolicyFiles& system_policy_files() {
+    static SystemPolicyFiles instance;
+    return instance;
+}
+
+PolicySet load_policies(std::span<const std::string> paths, UserDatabase& users,
+                        const ParseOptions& options) {
+    std::vector<PolicyText> texts;
+    PolicySet set = read_texts(paths, texts);
+    parse_into(set, texts, users, options);
+    return set;
+}
+
+PolicySet parse_policies(std::span<const PolicyText> texts, UserDatabase& users,
+                         const ParseOptions& options) {
+    PolicySet set;
+    set.files = texts.size();
+    parse_into(set, texts, users, options);
     return set;
 }
 
 PolicySet compose_policies(std::span<const std::string> paths, std::string_view name,
                            UserDatabase& users) {
-    std::vector<SourceText> texts;
+    std::vector<PolicyText> texts;
     PolicySet set = read_texts(paths, texts);
     ParsedPolicy parsed = compose_documents(texts, name, users);
     std::ranges::move(parsed.diagnostics, std::back_inserter(set.diagnostics));

@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_dump(*parsed.policy, DumpFormat::toml, "fuzz.toml", users);
     check_dump(*parsed.policy, DumpFormat::json, "fuzz.json", users);
     if (standard && !json) {
-        const std::vector<SourceText> twice(2, {.file = file, .text = std::string(text)});
+        const std::vector<PolicyText> twice(2, {.file = file, .text = std::string(text)});
         const ParsedPolicy composed = compose_documents(twice, "fuzz", users);
         fuzz::check(composed.policy.has_value() &&
                     composed.policy->handled == parsed.policy->handled);

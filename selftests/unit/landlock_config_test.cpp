@@ -65,7 +65,7 @@ TEST_CASE("Landlock Config documents mean what they mean to its reference implem
             }
         if (!vector.contains("compose"))
             continue;
-        std::vector<SourceText> texts;
+        std::vector<PolicyText> texts;
         for (const Json& document : vector["compose"])
             texts.push_back({.file = "test.toml", .text = document.get<std::string>()});
         check(vector, compose_documents(texts, "test", users));

@@ -146,7 +146,7 @@ std::string to_toml_text(const Json& json) {
 
 constexpr unsigned rounds = 100;
 
-Policy composed(const std::vector<SourceText>& texts) {
+Policy composed(const std::vector<PolicyText>& texts) {
     FakeUsers users;
     ParsedPolicy parsed = compose_documents(texts, "test", users);
     // What has nothing left to handle is refused: the empty policy here.
@@ -215,7 +215,7 @@ TEST_CASE("order never matters") {
 TEST_CASE("composition does not depend on order, and adds nothing a second time") {
     for (unsigned seed = 0; seed < rounds; ++seed) {
         Generator generator(seed);
-        std::vector<SourceText> texts;
+        std::vector<PolicyText> texts;
         for (int i = 0; i < 3; ++i)
             texts.push_back({.file = "test.toml", .text = to_toml_text(generator.document(true))});
         const std::string all = meaning(composed(texts));
