@@ -3,7 +3,7 @@
 // The commands. A new one is a source file with an add_ function, declared and listed here.
 #pragma once
 
-#include "exit_code.hpp"
+#include "llexec/exit_code.hpp"
 
 #include <array>
 #include <string>

@@ -11,6 +11,7 @@
 namespace {
 
 using namespace llexec::cli;
+using llexec::ExitCode;
 
 /// Runs what the arguments before any "--" ask for.
 void dispatch(int argc, char** argv, Context& context) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "output.hpp"
 
+#include "llexec/printable.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,18 +13,6 @@
 
 namespace llexec::cli {
 namespace {
-
-std::string visible(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            result += fmt::format("\\x{:02x}", byte);
-        else
-            result += c;
-    }
-    return result;
-}
 
 bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
@@ -112,7 +102,7 @@ Json to_json(std::span<const Diagnostic> diagnostics) {
 }
 
 void print_line(std::FILE* stream, std::string_view text) {
-    const std::string line = visible(text) + "\n";
+    const std::string line = printable(text) + "\n";
     std::fwrite(line.data(), 1, line.size(), stream);
 }
 
@@ -138,8 +128,8 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
         text += "; " + diagnostic.advice;
     if (!diagnostic.lint.empty())
         text += " [" + diagnostic.lint + "]";
-    const std::string whole = fmt::format("{}: {}{}{}: {}\n", visible(line), colour,
-                                          to_string(diagnostic.severity), plain, visible(text));
+    const std::string whole = fmt::format("{}: {}{}{}: {}\n", printable(line), colour,
+                                          to_string(diagnostic.severity), plain, printable(text));
     std::fwrite(whole.data(), 1, whole.size(), stream);
     if (diagnostic.position.column != 0 && !diagnostic.source.empty())
         print_source(stream, diagnostic, colour, plain);
@@ -149,18 +139,6 @@ void print_json(std::FILE* stream, const Json& json) {
     const std::string line =
         json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace) + "\n";
     std::fwrite(line.data(), 1, line.size(), stream);
-}
-
-ExitCode exit_code(ErrorKind kind) {
-    switch (kind) {
-    case ErrorKind::system:
-        return ExitCode::runtime_error;
-    case ErrorKind::unsupported:
-        return ExitCode::unsupported_kernel;
-    case ErrorKind::policy:
-        return ExitCode::policy_invalid;
-    }
-    return ExitCode::runtime_error;
 }
 
 void fail(Context& context, const Error& error, std::FILE* json_stream) {

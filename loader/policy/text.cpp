@@ -74,18 +74,6 @@ bool has_component(std::string_view path, std::string_view component) {
     return false;
 }
 
-std::string printable(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            result += fmt::format("\\x{:02x}", byte);
-        else
-            result += c;
-    }
-    return result;
-}
-
 std::string alternatives(std::span<const std::string_view> words) {
     std::string result;
     for (std::size_t i = 0; i < words.size(); ++i) {

@@ -3,6 +3,8 @@
 // Small text functions of the policy reader.
 #pragma once
 
+#include "llexec/printable.hpp" // for messages
+
 #include <optional>
 #include <span>
 #include <string>
@@ -21,9 +23,6 @@ namespace llexec {
 
 /// True if one component of `path` is `component`.
 [[nodiscard]] bool has_component(std::string_view path, std::string_view component);
-
-/// `text` with control characters and invalid bytes made visible, for messages.
-[[nodiscard]] std::string printable(std::string_view text);
 
 /// "'a', 'b' or 'c'".
 [[nodiscard]] std::string alternatives(std::span<const std::string_view> words);

@@ -155,7 +155,7 @@ class Interface(unittest.TestCase):
 
     @staticmethod
     def exit_codes():
-        return [int(code) for code in re.findall(r"= (\d+),", read("loader/cli/exit_code.hpp"))]
+        return [int(code) for code in re.findall(r"= (\d+),", read("include/llexec/exit_code.hpp"))]
 
     def test_readme_has_the_commands(self):
         rows = re.findall(r"^\| `llexec ([a-z]+)(.*?)` \|", read("README.md"), re.M)

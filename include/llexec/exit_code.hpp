@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// The exit codes of llexec: part of its interface.
+// The exit codes of llexec and llexecd: part of their interface.
 #pragma once
 
-namespace llexec::cli {
+#include "llexec/result.hpp"
+
+namespace llexec {
 
 enum class ExitCode {
     ok = 0,
@@ -13,10 +15,13 @@ enum class ExitCode {
     policy_invalid = 4,     ///< a policy is wrong, or refuses what it would get here
     negative = 5,           ///< the answer is no: explain: denied; match: none; diff: they differ
 
-    // `run` only, as env(1) and timeout(1) have them. Otherwise its status is CMD's own.
+    // `llexec run` only, as env(1) and timeout(1) have them. Otherwise its status is CMD's own.
     run_failed = 125,     ///< llexec itself failed, whatever the reason: CMD was not started
     cannot_execute = 126, ///< CMD was found but could not be executed
     not_found = 127,      ///< CMD was not found
 };
 
-} // namespace llexec::cli
+/// Of a program that ends because of an error.
+[[nodiscard]] ExitCode exit_code(ErrorKind kind);
+
+} // namespace llexec

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What llexecd takes away from itself once policies are enforced.
+#pragma once
+
+#include "llexec/policy.hpp"
+#include "llexec/result.hpp"
+
+#include <string>
+#include <vector>
+
+namespace llexec::daemon {
+
+/// Where llexecd still has something to do.
+struct OwnPlaces {
+    std::vector<std::string> read;  ///< files and directories, beneath which it reads
+    std::vector<std::string> write; ///< directories, in which it makes and removes files
+    std::string program;            ///< the self-test's, which it executes
+};
+
+/// The Landlock policy that llexecd enforces on itself: handles everything that the kernel does.
+[[nodiscard]] Policy own_policy(const OwnPlaces& places, int abi);
+
+/// Enforces it on all threads of this process, for good.
+[[nodiscard]] Result<> confine_self(const OwnPlaces& places);
+
+/// Drops every capability but those that a reload needs, also from what it executes.
+[[nodiscard]] Result<> drop_capabilities();
+
+} // namespace llexec::daemon

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What llexecd says: structured records, to the journal where there is one.
+#pragma once
+
+#include "llexec/diagnostic.hpp"
+#include "llexec/result.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llexec::daemon {
+
+/// As syslog(3) numbers them.
+enum class Priority { critical = 2, error = 3, warning = 4, notice = 5, info = 6 };
+
+/// A field of systemd.journal-fields(7): upper-case letters, digits and underscores.
+struct Field {
+    std::string_view name;
+    std::string value;
+};
+
+enum class LogTo {
+    journal, ///< systemd-journald
+    text,    ///< a line each on standard error, with the priority as sd-daemon(3) reads it
+    json,    ///< an object with all fields, a line each, on standard error
+};
+
+[[nodiscard]] std::optional<LogTo> log_to_from_string(std::string_view name);
+
+class Journal {
+  public:
+    /// Without a choice: the journal if it is there, otherwise text.
+    explicit Journal(std::optional<LogTo> to);
+
+    /// What cannot be written is lost: nothing waits for it, and nothing fails because of it.
+    void say(Priority priority, const std::string& message,
+             const std::vector<Field>& fields = {}) const;
+
+    /// A finding, with LLEXEC_FILE, LLEXEC_LINE and LLEXEC_COLUMN.
+    void say(const Diagnostic& diagnostic) const;
+    void say(const std::vector<Diagnostic>& diagnostics) const;
+
+    /// What `consequence` says, why, and each finding behind it.
+    void say(const Error& error, std::string_view consequence,
+             Priority priority = Priority::error) const;
+
+  private:
+    LogTo to_;
+};
+
+} // namespace llexec::daemon

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "policy_store.hpp"
+
+#include "files.hpp"
+#include "llexec/trusted_files.hpp"
+#include "llexec/user_database.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sha256.h>
+
+#include <array>
+#include <cerrno>
+#include <mutex>
+
+namespace llexec::daemon {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int format_version = 1;
+
+/// Trusted files, and what was read of them.
+class RecordingFiles final : public PolicyFiles {
+  public:
+    explicit RecordingFiles(std::map<std::string, std::string>& texts) : texts_(texts) {}
+
+    Result<std::string> read(const std::string& path) override {
+        auto text = trusted_.read(path);
+        if (text) {
+            // Policies are parsed by several threads.
+            const std::lock_guard lock(mutex_);
+            texts_[path] = *text;
+        }
+        return text;
+    }
+
+  private:
+    TrustedPolicyFiles trusted_;
+    std::mutex mutex_;
+    std::map<std::string, std::string>& texts_;
+};
+
+/// Files as they were.
+class KeptFiles final : public PolicyFiles {
+  public:
+    explicit KeptFiles(const std::map<std::string, std::string>& texts) : texts_(texts) {}
+
+    Result<std::string> read(const std::string& path) override {
+        const auto found = texts_.find(path);
+        if (found == texts_.end())
+            return system_error(ENOENT, "was not part of the policies");
+        return found->second;
+    }
+
+  private:
+    const std::map<std::string, std::string>& texts_;
+};
+
+std::string sha256(const std::string& text) {
+    std::array<char, SHA256_DIGEST_STRING_LENGTH> digest{};
+    // libmd takes bytes.
+    ::SHA256Data(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), digest.data());
+    return digest.data();
+}
+
+Diagnostic error_about(const std::string& file, const Error& error) {
+    return {.severity = Severity::error,
+            .file = file,
+            .position = {},
+            .message = error.message(),
+            .advice = error.hint};
+}
+
+std::unexpected<Error> damaged(const std::string& path, std::string_view what) {
+    return failure(ErrorKind::policy, fmt::format("{} is damaged: {}", path, what));
+}
+
+/// Fills in what the file says; false if it says something else.
+bool decode(const std::string& text, StoredSet& stored) {
+    const Json json = Json::parse(text, nullptr, false);
+    if (!json.is_object() || json.value("format", 0) != format_version)
+        return false;
+    const auto policies = json.find("policies");
+    const auto files = json.find("files");
+    if (policies == json.end() || !policies->is_array() || files == json.end() ||
+        !files->is_object())
+        return false;
+    for (const Json& path : *policies) {
+        if (!path.is_string())
+            return false;
+        stored.policies.push_back(path.get<std::string>());
+    }
+    for (const auto& [path, content] : files->items()) {
+        if (!content.is_string())
+            return false;
+        stored.texts.emplace(path, content.get<std::string>());
+    }
+    return true;
+}
+
+} // namespace
+
+PolicyStore::PolicyStore(std::string directory, std::string state)
+    : directory_(std::move(directory)), state_(std::move(state)) {}
+
+std::string PolicyStore::kept_file() const {
+    return state_ + "/last-good.json";
+}
+
+StoredSet PolicyStore::read() const {
+    StoredSet stored;
+    const auto paths = list_trusted_policies(directory_);
+    if (!paths) {
+        // Fail closed: without its policies, what is enforced stays.
+        stored.set.diagnostics.push_back(error_about(directory_, paths.error()));
+        return stored;
+    }
+    stored.policies = *paths;
+    RecordingFiles files(stored.texts);
+    std::vector<PolicyText> texts;
+    std::vector<Diagnostic> unreadable;
+    for (const std::string& path : *paths) {
+        auto text = files.read(path);
+        if (text)
+            texts.push_back({.file = path, .text = std::move(*text)});
+        else
+            unreadable.push_back(error_about(path, text.error()));
+    }
+    SystemUserDatabase users;
+    stored.set = parse_policies(texts, users, {.files = &files});
+    stored.set.diagnostics.insert(stored.set.diagnostics.begin(), unreadable.begin(),
+                                  unreadable.end());
+    return stored;
+}
+
+Result<> PolicyStore::keep(const StoredSet& stored) const {
+    const Json set{
+        {"format", format_version}, {"policies", stored.policies}, {"files", stored.texts}};
+    // Texts that are not UTF-8 are no policies.
+    const std::string text = set.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return replace_file(kept_file(), fmt::format("{}\n{}\n", sha256(text), text), 0600);
+}
+
+Result<StoredSet> PolicyStore::last_good() const {
+    const std::string path = kept_file();
+    const auto fd = open_trusted_file(path);
+    if (!fd)
+        return std::unexpected(fd.error());
+    const auto content = read_file(fd->get(), path);
+    if (!content)
+        return std::unexpected(content.error());
+    const std::size_t line = content->find('\n');
+    if (line == std::string::npos || !content->ends_with('\n'))
+        return damaged(path, "it is cut off");
+    const std::string text = content->substr(line + 1, content->size() - line - 2);
+    if (sha256(text) != content->substr(0, line))
+        return damaged(path, "its digest is another one");
+    StoredSet stored;
+    if (!decode(text, stored))
+        return damaged(path, "it was written by another version");
+    KeptFiles files(stored.texts);
+    std::vector<PolicyText> texts;
+    for (const std::string& policy : stored.policies)
+        texts.push_back({.file = policy, .text = stored.texts[policy]});
+    SystemUserDatabase users;
+    stored.set = parse_policies(texts, users, {.files = &files});
+    if (!stored.set.ok())
+        return std::unexpected(Error{.kind = ErrorKind::policy,
+                                     .code = 0,
+                                     .what = "the last good policies are not valid any more",
+                                     .hint = {},
+                                     .diagnostics = stored.set.diagnostics});
+    return stored;
+}
+
+} // namespace llexec::daemon

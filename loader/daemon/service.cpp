@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "service.hpp"
+
+#include "cgroups.hpp"
+#include "confinement.hpp"
+#include "event_loop.hpp"
+#include "files.hpp"
+#include "llexec/attach.hpp"
+#include "llexec/events.hpp"
+#include "llexec/off_switch.hpp"
+#include "llexec/processes.hpp"
+#include "llexec/settings.hpp"
+#include "llexec/trusted_files.hpp"
+#include "metrics.hpp"
+#include "policy_store.hpp"
+#include "reporter.hpp"
+#include "self_test.hpp"
+#include "watcher.hpp"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <fcntl.h>
+#include <optional>
+#include <sys/epoll.h>
+#include <utility>
+
+namespace llexec::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// From the first change that is seen to a new generation: what a package manager does in one go is
+/// answered once.
+constexpr auto settling = 100ms;
+/// Counters are written at most this often.
+constexpr auto metrics_delay = 1s;
+/// Processes that are not confined and are named one by one; the others are counted.
+constexpr std::size_t max_named = 20;
+
+std::string directory_of(const std::string& path) {
+    return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+}
+
+class Service {
+  public:
+    Service(const Options& options, const Journal& journal)
+        : options_(options), journal_(journal), store_(options.policies, options.state),
+          reporter_(journal, cgroup_path) {}
+
+    ExitCode run() {
+        if (auto prepared = prepare(); !prepared) {
+            journal_.say(prepared.error(), "cannot start");
+            return exit_code(prepared.error().kind);
+        }
+        if (auto started = start(); !started) {
+            journal_.say(started.error(), "cannot start");
+            ::sd_notifyf(0, "STATUS=cannot start: %s", started.error().message().c_str());
+            return exit_code(started.error().kind);
+        }
+        notify_ready();
+        if (auto ended = loop_->run(); !ended) {
+            journal_.say(ended.error(), "cannot go on");
+            return ExitCode::runtime_error;
+        }
+        ::sd_notify(0, "STOPPING=1");
+        write_metrics();
+        journal_.say(Priority::notice, off_ ? "stopped" : "stopped; enforcement goes on");
+        return ExitCode::ok;
+    }
+
+  private:
+    // -- Starting ----------------------------------------------------------
+
+    Result<> prepare() {
+        auto loop = EventLoop::create();
+        if (!loop)
+            return std::unexpected(std::move(loop.error()));
+        loop_.emplace(std::move(*loop));
+        auto watcher = Watcher::create();
+        if (!watcher)
+            return std::unexpected(std::move(watcher.error()));
+        watcher_.emplace(std::move(*watcher));
+        mounts_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+        if (!mounts_.valid())
+            return system_error(errno, "cannot open /proc/self/mountinfo");
+        if (auto added = add_timers(); !added)
+            return added;
+        for (const int signal : {SIGTERM, SIGINT})
+            if (auto added = loop_->on_signal(signal, [this] { loop_->stop(); }); !added)
+                return added;
+        if (auto added = loop_->on_signal(SIGHUP, [this] { reload(); }); !added)
+            return added;
+        if (auto added = loop_->on_poll(watcher_->fd(), EPOLLIN, [this] { note_changes(); });
+            !added)
+            return added;
+        return loop_->on_poll(mounts_.get(), EPOLLPRI | EPOLLERR,
+                              [this] { mount_timer_->set(settling); });
+    }
+
+    Result<> add_timers() {
+        const std::array<std::pair<EventLoop::Timer**, void (Service::*)()>, 5> wanted{
+            {{&objects_timer_, &Service::follow_objects},
+             {&contents_timer_, &Service::follow_contents},
+             {&mount_timer_, &Service::follow_mounts},
+             {&metrics_timer_, &Service::write_metrics},
+             {&withheld_timer_, &Service::say_withheld}}};
+        for (const auto& [timer, handler] : wanted) {
+            const auto added = loop_->add_timer([this, handler] { (this->*handler)(); });
+            if (!added)
+                return std::unexpected(added.error());
+            *timer = *added;
+        }
+        return {};
+    }
+
+    /// Enforcing, or switched off, and confined itself; or an error.
+    Result<> start() {
+        read_settings();
+        off_ = switched_off();
+        if (auto done = off_ ? switch_off() : start_enforcing(); !done)
+            return done;
+        if (!options_.confine)
+            return {};
+        if (auto dropped = drop_capabilities(); !dropped)
+            return dropped;
+        return confine_self(own_places());
+    }
+
+    Result<> start_enforcing() {
+        StoredSet stored = store_.read();
+        journal_.say(stored.set.diagnostics);
+        std::optional<Error> invalid;
+        if (!stored.set.ok()) {
+            invalid =
+                Error{.kind = ErrorKind::policy,
+                      .code = 0,
+                      .what = fmt::format("the policies in {} have errors", store_.directory()),
+                      .hint = {},
+                      .diagnostics = {}};
+        } else if (auto applied = apply(stored); !applied) {
+            // Only what another set could make good.
+            if (applied.error().kind != ErrorKind::policy)
+                return applied;
+            invalid = std::move(applied.error());
+        }
+        if (!invalid)
+            return settle();
+        return start_with_last_good(*invalid);
+    }
+
+    Result<> start_with_last_good(const Error& invalid) {
+        counters_.policies_valid = false;
+        journal_.say(invalid, "the last good policies are used", Priority::critical);
+        auto kept = store_.last_good();
+        if (!kept) {
+            journal_.say(kept.error(), "there are no last good policies");
+            return failure(ErrorKind::policy, invalid.message(),
+                           "what was enforced before, if anything, still is");
+        }
+        if (auto applied = apply(*kept); !applied)
+            return applied;
+        return settle();
+    }
+
+    /// What is done when a set has become the one that is enforced.
+    Result<> settle() {
+        if (auto tested = run_self_test(options_.self_test_program); !tested)
+            return tested;
+        if (auto kept = store_.keep(current_); !kept)
+            // Fail closed would be to enforce nothing.
+            journal_.say(kept.error(), "these policies are not kept for the next start");
+        count_unconfined();
+        return {};
+    }
+
+    [[nodiscard]] OwnPlaces own_places() const {
+        OwnPlaces places{.read = {"/etc", "/usr", "/lib", "/lib64", "/proc", "/sys", "/var/lib/sss",
+                                  directory_of(options_.config), options_.policies},
+                         .write = {options_.state, "/run/llexec", "/sys/fs/bpf"},
+                         .program = options_.self_test_program};
+        for (const auto& [path, text] : current_.texts)
+            places.read.push_back(directory_of(path));
+        if (!settings_.metrics.empty())
+            places.write.push_back(directory_of(settings_.metrics));
+        return places;
+    }
+
+    // -- Settings and policies ---------------------------------------------
+
+    /// Settings that are not valid are as if they had not changed.
+    void read_settings() {
+        TrustedPolicyFiles files;
+        const auto text = files.read(options_.config);
+        if (!text && text.error().code == ENOENT) {
+            settings_ = {};
+        } else if (!text) {
+            journal_.say(text.error(), "settings are not changed");
+        } else {
+            auto parsed = parse_settings(*text, options_.config);
+            journal_.say(parsed.diagnostics);
+            if (parsed.settings)
+                settings_ = std::move(*parsed.settings);
+        }
+        reporter_.set_report(settings_.report);
+    }
+
+    /// Makes a valid set the one that is enforced. On an error, what was enforced still is.
+    Result<> apply(const StoredSet& stored) {
+        std::vector<Policy> policies = stored.set.policies;
+        if (std::ranges::find(policies, self_test_name, &Policy::name) != policies.end())
+            return failure(ErrorKind::policy,
+                           fmt::format("the name '{}' is llexecd's own", self_test_name));
+        policies.push_back(self_test_policy(options_.self_test_program));
+        // Before anything is looked at, so that no change is missed.
+        watch(stored);
+        const auto report = load(policies, settings_.enforce_at);
+        if (!report) {
+            ++counters_.reloads_failed;
+            return std::unexpected(report.error());
+        }
+        ++counters_.reloads;
+        journal_.say(report->notes);
+        current_ = stored;
+        fingerprint_ = watcher_->fingerprint();
+        journal_.say(Priority::notice,
+                     fmt::format("generation {}: {} policies enforced at {}", report->generation,
+                                 stored.set.policies.size(), to_string(settings_.enforce_at)),
+                     {{"LLEXEC_GENERATION", std::to_string(report->generation)}});
+        metrics_timer_->set(0ms);
+        return read_events(!report->replaced);
+    }
+
+    void watch(const StoredSet& stored) {
+        std::vector<WatchedPath> paths{{.path = options_.config, .watch = Watch::content},
+                                       {.path = options_.policies, .watch = Watch::content},
+                                       {.path = std::string(off_file), .watch = Watch::content}};
+        for (const auto& [path, text] : stored.texts)
+            paths.push_back({.path = path, .watch = Watch::content});
+        for (const Policy& policy : stored.set.policies) {
+            for (const MatchBlock& block : policy.match) {
+                for (const ExePath& exe : block.exes)
+                    paths.push_back({.path = exe.path});
+                for (const DirectoryPath& directory : block.directories)
+                    paths.push_back({.path = directory.path});
+            }
+            for (const PathRule& rule : policy.paths)
+                if (rule.path.starts_with('/'))
+                    paths.push_back({.path = rule.path});
+        }
+        if (auto watched = watcher_->watch(paths); !watched)
+            // Fail-open would be not to enforce; this only means to follow changes later.
+            journal_.say(watched.error(), "some changes will not be followed");
+    }
+
+    // -- Changes -----------------------------------------------------------
+
+    void reload() {
+        ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                     static_cast<unsigned long long>(now_us()));
+        configure(true);
+        notify_ready();
+    }
+
+    static std::uint64_t now_us() {
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        return static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+    }
+
+    void note_changes() {
+        const auto changes = watcher_->read();
+        if (!changes) {
+            journal_.say(changes.error(), "changes are not followed any more");
+            loop_->stop();
+            return;
+        }
+        if (changes->contents)
+            contents_timer_->set(settling);
+        if (changes->objects)
+            objects_timer_->set(settling);
+    }
+
+    void follow_contents() {
+        configure(false);
+        notify_status();
+    }
+
+    /// Reads settings and policies anew. `always`: also if they are as before.
+    void configure(bool always) {
+        const Settings before = settings_;
+        read_settings();
+        const bool was_off = off_.has_value();
+        off_ = switched_off();
+        if (off_) {
+            if (!was_off)
+                if (auto done = switch_off(); !done)
+                    journal_.say(done.error(), "cannot be switched off", Priority::critical);
+            return;
+        }
+        StoredSet stored = store_.read();
+        if (!always && !was_off && counters_.policies_valid && stored.set.ok() &&
+            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at)
+            return;
+        journal_.say(stored.set.diagnostics);
+        counters_.policies_valid = stored.set.ok();
+        if (!counters_.policies_valid) {
+            ++counters_.reloads_failed;
+            journal_.say(Priority::error, "the policies have errors: nothing is changed");
+            // What was fixed may be in files that were not read before.
+            watch_also(stored);
+            metrics_timer_->set(0ms);
+            return;
+        }
+        if (auto applied = apply(stored); !applied) {
+            counters_.policies_valid = applied.error().kind != ErrorKind::policy;
+            journal_.say(applied.error(), "nothing is changed");
+            watch_also(stored);
+            return;
+        }
+        if (auto settled = settle(); !settled)
+            journal_.say(settled.error(), "the policies are loaded", Priority::critical);
+    }
+
+    /// What is enforced, and what could not be.
+    void watch_also(const StoredSet& failed) {
+        StoredSet both = current_;
+        both.texts.insert(failed.texts.begin(), failed.texts.end());
+        both.set.policies.insert(both.set.policies.end(), failed.set.policies.begin(),
+                                 failed.set.policies.end());
+        watch(both);
+    }
+
+    /// Another file stands at a path that a policy names: the same policies, resolved anew.
+    void follow_objects() {
+        if (off_)
+            return;
+        const StoredSet same = current_;
+        if (auto applied = apply(same); !applied)
+            journal_.say(applied.error(), "a change of files is not followed");
+        notify_status();
+    }
+
+    void follow_mounts() {
+        if (watcher_->fingerprint() != fingerprint_)
+            follow_objects();
+    }
+
+    Result<> switch_off() {
+        journal_.say(Priority::warning,
+                     fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
+        drop_events();
+        watch({});
+        const auto removed = unload();
+        if (!removed && removed.error().kind != ErrorKind::unsupported)
+            return std::unexpected(removed.error());
+        metrics_timer_->set(0ms);
+        return {};
+    }
+
+    // -- Telling -----------------------------------------------------------
+
+    void notify_ready() const { ::sd_notifyf(0, "READY=1\nSTATUS=%s", status_line().c_str()); }
+
+    void notify_status() const { ::sd_notifyf(0, "STATUS=%s", status_line().c_str()); }
+
+    [[nodiscard]] std::string status_line() const {
+        if (off_)
+            return fmt::format("switched off by {}: no policy is enforced", *off_);
+        std::string line = fmt::format("{} policies enforced", current_.set.policies.size());
+        if (!counters_.policies_valid)
+            line += fmt::format("; those in {} have errors and are not used", store_.directory());
+        if (counters_.unconfined != 0)
+            line +=
+                fmt::format("; {} processes from before are not confined", counters_.unconfined);
+        return line;
+    }
+
+    void count_unconfined() {
+        const auto processes = find_unconfined_processes();
+        if (!processes) {
+            journal_.say(processes.error(), "cannot tell which processes are not confined",
+                         Priority::warning);
+            return;
+        }
+        counters_.unconfined = processes->size();
+        for (std::size_t i = 0; i < std::min(processes->size(), max_named); ++i) {
+            const UnconfinedProcess& process = (*processes)[i];
+            journal_.say(Priority::notice,
+                         fmt::format("not confined, because it has run since before {} was loaded: "
+                                     "{} (pid {}); restart it",
+                                     process.policy, process.command, process.pid),
+                         {{"LLEXEC_POLICY", process.policy},
+                          {"LLEXEC_PID", std::to_string(process.pid)},
+                          {"OBJECT_PID", std::to_string(process.pid)}});
+        }
+        if (processes->size() > max_named)
+            journal_.say(Priority::notice,
+                         fmt::format("{} more processes are not confined: `llexec status`",
+                                     processes->size() - max_named));
+    }
+
+    Result<> read_events(bool fresh) {
+        if (events_ && !fresh)
+            return {};
+        drop_events();
+        auto reader = EventReader::open();
+        if (!reader)
+            return std::unexpected(std::move(reader.error()));
+        events_.emplace(std::move(*reader));
+        return loop_->on_poll(events_->fd(), EPOLLIN, [this] { report_events(); });
+    }
+
+    void drop_events() {
+        if (!events_)
+            return;
+        loop_->forget(events_->fd());
+        events_.reset();
+    }
+
+    void report_events() {
+        const auto now = Reporter::Clock::now();
+        const auto count = events_->poll(0ms, [&](const Event& event) {
+            if (event.policy != self_test_name || event.error != 0)
+                reporter_.say(event, now);
+        });
+        if (!count) {
+            journal_.say(count.error(), "executions are not reported any more");
+            drop_events();
+            return;
+        }
+        counters_.events += *count;
+        metrics_timer_->set(metrics_delay);
+        say_withheld();
+    }
+
+    void say_withheld() {
+        const auto now = Reporter::Clock::now();
+        if (const auto next = reporter_.say_withheld(now))
+            withheld_timer_->set(
+                std::chrono::duration_cast<std::chrono::milliseconds>(*next - now) + 1ms);
+        counters_.reports_withheld = reporter_.withheld();
+    }
+
+    void write_metrics() {
+        const auto status = read_status();
+        if (!status) {
+            journal_.say(status.error(), "cannot read the counters");
+            return;
+        }
+        if (*status && (*status)->events_lost > events_lost_)
+            journal_.say(
+                Priority::warning,
+                fmt::format("{} executions could not be reported: the ring buffer was full",
+                            (*status)->events_lost - events_lost_),
+                {{"LLEXEC_LOST", std::to_string((*status)->events_lost - events_lost_)}});
+        events_lost_ = *status ? (*status)->events_lost : 0;
+        if (settings_.metrics.empty())
+            return;
+        if (auto written =
+                replace_file(settings_.metrics, render_metrics(*status, counters_), 0644);
+            !written)
+            journal_.say(written.error(), "cannot write metrics", Priority::warning);
+    }
+
+    const Options& options_;
+    const Journal& journal_;
+    PolicyStore store_;
+    Reporter reporter_;
+    Settings settings_;
+    StoredSet current_; ///< what is enforced
+    std::optional<std::string> off_;
+    std::optional<EventLoop> loop_;
+    std::optional<Watcher> watcher_;
+    std::optional<EventReader> events_;
+    UniqueFd mounts_;
+    EventLoop::Timer* objects_timer_ = nullptr;
+    EventLoop::Timer* contents_timer_ = nullptr;
+    EventLoop::Timer* mount_timer_ = nullptr;
+    EventLoop::Timer* metrics_timer_ = nullptr;
+    EventLoop::Timer* withheld_timer_ = nullptr;
+    std::vector<std::string> fingerprint_;
+    std::uint64_t events_lost_ = 0;
+    Counters counters_;
+};
+
+} // namespace
+
+ExitCode run_service(const Options& options, const Journal& journal) {
+    return Service(options, journal).run();
+}
+
+} // namespace llexec::daemon

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "watcher.hpp"
+
+#include "llexec/path_walk.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <optional>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace llexec::daemon {
+namespace {
+
+constexpr std::uint32_t events = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                                 IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+/// What can mean that another file stands at a path.
+constexpr std::uint32_t object_events =
+    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+
+constexpr std::uint8_t bit(Watch watch) {
+    return static_cast<std::uint8_t>(watch);
+}
+
+} // namespace
+
+Result<Watcher> Watcher::create() {
+    UniqueFd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!inotify.valid())
+        return system_error(errno, "cannot watch files");
+    return Watcher(std::move(inotify));
+}
+
+Result<int> Watcher::add(int directory, const std::string& path) {
+    const int wd = ::inotify_add_watch(
+        inotify_.get(), fmt::format("/proc/self/fd/{}", directory).c_str(), events | IN_ONLYDIR);
+    if (wd < 0)
+        return system_error(errno, "cannot watch the directory " + path,
+                            errno == ENOSPC ? "raise the sysctl fs.inotify.max_user_watches" : "");
+    return wd;
+}
+
+/// True if that watched a directory that was not watched before.
+Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
+    bool fresh = false;
+    const auto watch = [&](int fd, const std::string& of) -> Result<Directory*> {
+        const auto wd = add(fd, of);
+        if (!wd)
+            return std::unexpected(wd.error());
+        fresh = fresh || !directories.contains(*wd);
+        return &directories[*wd];
+    };
+    const auto end = walk_path(path.path, [&](const PathStep& step) -> Result<> {
+        if (step.name.empty())
+            return {}; // the root directory stays
+        const auto directory = watch(step.directory, step.path);
+        if (!directory)
+            return std::unexpected(directory.error());
+        (*directory)->names[step.name] |= bit(path.watch);
+        return {};
+    });
+    if (!end)
+        return std::unexpected(end.error());
+    struct stat status{};
+    if (path.watch != Watch::content || !end->below.empty() ||
+        ::fstat(end->fd.get(), &status) != 0 || !S_ISDIR(status.st_mode))
+        return fresh;
+    const auto directory = watch(end->fd.get(), end->path);
+    if (!directory)
+        return std::unexpected(directory.error());
+    (*directory)->all |= bit(Watch::content);
+    return fresh;
+}
+
+Result<> Watcher::watch(const std::vector<WatchedPath>& paths) {
+    Directories directories;
+    std::optional<Error> error;
+    for (const WatchedPath& path : paths)
+        // Once more where directories were not watched yet: what happened between looking a name up
+        // and watching its directory is seen then.
+        for (bool again = true; again;) {
+            const auto walked = walk(path, directories);
+            again = walked && *walked;
+            // What cannot be followed (a loop of links) does not keep the rest from being watched.
+            if (!walked && (!error || walked.error().code == ENOSPC))
+                error = walked.error();
+        }
+    for (const auto& [wd, directory] : directories_)
+        if (!directories.contains(wd))
+            ::inotify_rm_watch(inotify_.get(), wd);
+    directories_ = std::move(directories);
+    paths_ = paths;
+    if (error)
+        return std::unexpected(std::move(*error));
+    return {};
+}
+
+void Watcher::note(const inotify_event& event, Changes& changes) const {
+    if ((event.mask & IN_Q_OVERFLOW) != 0) {
+        // Nobody knows what was lost.
+        changes = {.objects = true, .contents = true};
+        return;
+    }
+    const auto found = directories_.find(event.wd);
+    if (found == directories_.end())
+        return; // not watched any more
+    std::uint8_t flags = found->second.all;
+    if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0)
+        for (const auto& [name, of_name] : found->second.names)
+            flags |= of_name;
+    else if (event.len != 0)
+        if (const auto name = found->second.names.find(event.name);
+            name != found->second.names.end())
+            flags |= name->second;
+    if ((flags & bit(Watch::object)) != 0 &&
+        (event.mask & (object_events | IN_IGNORED | IN_UNMOUNT)) != 0)
+        changes.objects = true;
+    if ((flags & bit(Watch::content)) != 0)
+        changes.contents = true;
+}
+
+Result<Changes> Watcher::read() {
+    Changes changes;
+    alignas(inotify_event) std::array<char, 64 * (sizeof(inotify_event) + NAME_MAX + 1)> buffer{};
+    for (;;) {
+        const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0 && errno == EAGAIN)
+            return changes;
+        if (size < 0)
+            return system_error(errno, "cannot read what has changed");
+        for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+            // The kernel aligns them so.
+            const auto* const event =
+                reinterpret_cast<const inotify_event*>(buffer.data() + at); // NOLINT
+            note(*event, changes);
+            at += sizeof(inotify_event) + event->len;
+        }
+    }
+}
+
+std::vector<std::string> Watcher::fingerprint() const {
+    std::vector<std::string> result;
+    result.reserve(paths_.size());
+    for (const WatchedPath& path : paths_) {
+        struct stat status{};
+        result.push_back(::stat(path.path.c_str(), &status) == 0
+                             ? fmt::format("{}:{}", status.st_dev, status.st_ino)
+                             : fmt::format("errno {}", errno));
+    }
+    return result;
+}
+
+} // namespace llexec::daemon
