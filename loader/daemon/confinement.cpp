@@ -52,7 +52,8 @@ Policy own_policy(const OwnPlaces& places, int abi) {
                          "remove_file", "remove_dir"}));
     // execve(2) opens what it executes to read it.
     grant(policy, places.program, fs_rights({"execute", "read_file"}));
-    grant(policy, "/run", fs_rights({"read_file", "read_dir", "resolve_unix"}));
+    for (const std::string& path : places.sockets)
+        grant(policy, path, fs_rights({"read_file", "read_dir", "resolve_unix"}));
     return policy;
 }
 

@@ -13,9 +13,10 @@ namespace llexec::daemon {
 
 /// Where llexecd still has something to do.
 struct OwnPlaces {
-    std::vector<std::string> read;  ///< files and directories, beneath which it reads
-    std::vector<std::string> write; ///< directories, in which it makes and removes files
-    std::string program;            ///< the self-test's, which it executes
+    std::vector<std::string> read;    ///< files and directories, beneath which it reads
+    std::vector<std::string> write;   ///< directories, in which it makes and removes files
+    std::vector<std::string> sockets; ///< and directories, beneath which it talks to others
+    std::string program;              ///< the self-test's, which it executes
 };
 
 /// The Landlock policy that llexecd enforces on itself: handles everything that the kernel does.

@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
 #include <optional>
@@ -179,10 +180,16 @@ class Service {
     }
 
     [[nodiscard]] OwnPlaces own_places() const {
-        OwnPlaces places{.read = {"/etc", "/usr", "/lib", "/lib64", "/proc", "/sys", "/var/lib/sss",
+        OwnPlaces places{.read = {"/etc", "/usr", "/lib", "/lib64", "/proc", "/sys",
                                   directory_of(options_.config), options_.policies},
                          .write = {options_.state, "/run/llexec", "/sys/fs/bpf"},
+                         .sockets = {"/run", "/var/lib/sss"},
                          .program = options_.self_test_program};
+        // Of the service manager, and usually in /run; one with an "@" has no path. One thread.
+        if (const char* const socket =
+                std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
+            socket != nullptr && *socket == '/')
+            places.sockets.emplace_back(socket);
         for (const auto& [path, text] : current_.texts)
             places.read.push_back(directory_of(path));
         if (!settings_.metrics.empty())
