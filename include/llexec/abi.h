@@ -224,4 +224,28 @@ struct llexec_process {
 	__u64 directories[LLEXEC_PROCESS_DIRECTORIES]; /* places, as in llexec_place_key */
 };
 
+enum llexec_guarded_kind {
+	LLEXEC_GUARDED_MAP = 0,
+	LLEXEC_GUARDED_PROGRAM = 1,
+	LLEXEC_GUARDED_LINK = 2,
+};
+
+/* Key of llexec_guarded, the guard's map of what nobody else may get at. */
+struct llexec_guarded_object {
+	__u32 kind; /* enum llexec_guarded_kind */
+	__u32 id;
+};
+
+/* llexecd where it is installed, and where it runs from. */
+#define LLEXEC_GUARD_PROGRAMS 2
+
+/* The one element of llexec_guard. */
+struct llexec_guard {
+	__u64 program_digest; /* of the object that the guard comes from */
+	__u64 directory_ino; /* of the pins */
+	__u32 directory_dev;
+	__u32 reserved;
+	struct llexec_file_id programs[LLEXEC_GUARD_PROGRAMS]; /* inode.ino or path_hash 0: not that half */
+};
+
 #endif /* LLEXEC_ABI_H */

@@ -22,6 +22,7 @@ enum class Report {
 struct Settings {
     EnforceAt enforce_at = EnforceAt::bprm_committing_creds;
     Report report = Report::all;
+    bool protect = false; ///< whether what is loaded is guarded, see llexec/guard.hpp
     std::string metrics =
         "/run/llexec/metrics.prom"; ///< where counters are written; empty: nowhere
 };

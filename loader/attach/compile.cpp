@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "attach/compile.hpp"
 
+#include "attach/digest.hpp"
 #include "kernel/path_hash.hpp"
 #include "llexec/landlock.hpp"
 #include "llexec/name_hash.h"
@@ -209,9 +210,7 @@ class RuleLayout {
 };
 
 std::uint64_t name_hash(std::string_view name) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const char character : name)
-        hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
+    const std::uint64_t hash = digest_of(name.data(), name.size());
     return hash != 0 ? hash : 1;
 }
 

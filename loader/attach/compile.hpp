@@ -25,7 +25,7 @@ struct Identities {
     std::map<std::string, std::uint64_t> directories; ///< places of the existing ones, likewise
     std::vector<llexec_file_id> never; ///< programs that are never selected; likewise, and
                                        ///< path_hash 0: wherever the file is
-    std::uint64_t seed = 0; ///< of the hashes that make places
+    std::uint64_t seed = 0;            ///< of the hashes that make places
 };
 
 template<class Key>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "attach/exec_object.hpp"
 
+#include "attach/digest.hpp"
 #include "exec.skel.h"
 #include "kernel/kernel_btf.hpp"
 #include "kernel/libbpf_log.hpp"
@@ -69,19 +70,15 @@ void ExecObject::Destroy::operator()(exec_bpf* skeleton) const {
 }
 
 std::uint64_t programs_digest() {
-    // FNV-1a: this only has to tell versions apart, nobody gains from a collision.
     std::size_t size = 0;
-    const auto* const bytes = static_cast<const unsigned char*>(exec_bpf::elf_bytes(&size));
-    std::uint64_t digest = 0xcbf29ce484222325;
-    const auto add = [&digest](unsigned char byte) {
-        digest = (digest ^ byte) * 0x100000001b3;
-    };
-    for (std::size_t i = 0; i < size; ++i)
-        add(bytes[i]);
+    const void* const bytes = exec_bpf::elf_bytes(&size);
+    std::uint64_t digest = digest_of(bytes, size);
     // Filesystems whose structures file_id.bpf.h reads. As modules that come later, they were not
     // there for the programs to be adapted to.
-    for (const char* const module : {"btrfs", "overlay"})
-        add(kernel::module_has_btf(module) ? 1 : 0);
+    for (const char* const module : {"btrfs", "overlay"}) {
+        const bool known = kernel::module_has_btf(module);
+        digest = digest_of(&known, sizeof(known), digest);
+    }
     return digest;
 }
 

@@ -42,10 +42,10 @@ std::unexpected<Error> Maps::store_error(MapId id, int code) {
     return system_error(code, fmt::format("cannot write to the map {}", name_of(id)));
 }
 
-Result<Maps> Maps::open_pinned() {
+Result<Maps> Maps::open_pinned(PinAccess access) {
     Maps maps;
     for (const MapLayout& layout : map_layouts) {
-        auto fd = open_pin(layout.name);
+        auto fd = open_pin(layout.name, access);
         if (!fd)
             return std::unexpected(std::move(fd.error()));
         if (auto checked = check_layout(fd->get(), layout); !checked)

@@ -3,6 +3,7 @@
 // The maps of the exec programs as the loader holds them. Their meaning is in bpf/maps.bpf.h.
 #pragma once
 
+#include "attach/pins.hpp"
 #include "llexec/abi.h"
 #include "llexec/fd.hpp"
 #include "llexec/result.hpp"
@@ -71,7 +72,7 @@ class Maps {
   public:
     /// Opens the pinned maps. Kind system: ENOENT if nothing is loaded, EPERM or EACCES without
     /// privileges; an error that names the map if it does not have this version's layout.
-    [[nodiscard]] static Result<Maps> open_pinned();
+    [[nodiscard]] static Result<Maps> open_pinned(PinAccess access = PinAccess::read_write);
 
     [[nodiscard]] int fd(MapId id) const { return fds_[static_cast<std::size_t>(id)].get(); }
     void set(MapId id, UniqueFd fd) { fds_[static_cast<std::size_t>(id)] = std::move(fd); }

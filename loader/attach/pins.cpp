@@ -2,6 +2,7 @@
 #include "attach/pins.hpp"
 
 #include "llexec/attach.hpp"
+#include "llexec/guard.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -39,18 +40,50 @@ Result<> check_bpf_filesystem() {
     return {};
 }
 
+/// Which kernel object a pin is; told from its name, as attach/exec_object.cpp gives it.
+ObjectKind kind_of(std::string_view name) {
+    if (name.starts_with("link_"))
+        return ObjectKind::link;
+    return name.starts_with("prog_") ? ObjectKind::program : ObjectKind::map;
+}
+
 } // namespace
 
 std::string pin_path(std::string_view name) {
     return fmt::format("{}/{}", pin_directory, name);
 }
 
-Result<UniqueFd> open_pin(std::string_view name) {
+Result<UniqueFd> open_pin(std::string_view name, PinAccess access) {
     const std::string path = pin_path(name);
-    UniqueFd fd(bpf_obj_get(path.c_str()));
+    struct bpf_obj_get_opts options{}; // there is a function of that name
+    options.sz = sizeof(options);
+    options.file_flags = access == PinAccess::read ? BPF_F_RDONLY : 0;
+    UniqueFd fd(bpf_obj_get_opts(path.c_str(), &options));
     if (!fd.valid())
-        return system_error(errno, "cannot open the pin " + path);
+        return system_error(errno, "cannot open the pin " + path,
+                            errno == EPERM && is_protected()
+                                ? "llexecd guards what is loaded: say protect = false in "
+                                  "/etc/llexec/llexecd.toml, and let it reload"
+                                : "");
     return fd;
+}
+
+Result<ObjectId> object_id(const std::string& name) {
+    const auto fd = open_pin(name);
+    if (!fd)
+        return std::unexpected(fd.error());
+    const auto ask = [&](auto info) -> int {
+        std::uint32_t size = sizeof(info);
+        return bpf_obj_get_info_by_fd(fd->get(), &info, &size) == 0 ? static_cast<int>(info.id)
+                                                                    : -errno;
+    };
+    const ObjectKind kind = kind_of(name);
+    const int id = kind == ObjectKind::link      ? ask(bpf_link_info{})
+                   : kind == ObjectKind::program ? ask(bpf_prog_info{})
+                                                 : ask(bpf_map_info{});
+    if (id < 0)
+        return system_error(-id, "cannot ask for the ID of " + pin_path(name));
+    return ObjectId{.kind = kind, .id = static_cast<std::uint32_t>(id)};
 }
 
 Result<bool> is_loaded() {

@@ -6,6 +6,7 @@
 #include "llexec/fd.hpp"
 #include "llexec/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,22 @@ inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec_old";
 
 [[nodiscard]] std::string pin_path(std::string_view name);
 
-/// Opens a pinned object. ENOENT if it does not exist.
-[[nodiscard]] Result<UniqueFd> open_pin(std::string_view name);
+enum class PinAccess { read_write, read };
+
+/// Opens a pinned object; `access` is about maps. ENOENT if it does not exist; EPERM, with a hint,
+/// if llexecd guards it.
+[[nodiscard]] Result<UniqueFd> open_pin(std::string_view name,
+                                        PinAccess access = PinAccess::read_write);
+
+enum class ObjectKind { map, program, link }; ///< numbers as llexec_guarded_kind
+
+struct ObjectId {
+    ObjectKind kind;
+    std::uint32_t id;
+};
+
+/// The kernel's ID of a pinned object.
+[[nodiscard]] Result<ObjectId> object_id(const std::string& name);
 
 /// Whether pin_directory exists. EACCES without privileges.
 [[nodiscard]] Result<bool> is_loaded();

@@ -170,7 +170,7 @@ Result<std::vector<UnconfinedProcess>> find_unconfined_processes() {
         return std::unexpected(loaded.error());
     if (!*loaded)
         return std::vector<UnconfinedProcess>{};
-    const auto maps = Maps::open_pinned();
+    const auto maps = Maps::open_pinned(PinAccess::read);
     if (!maps)
         return std::unexpected(maps.error());
     // A load that replaces the generation meanwhile makes us look again.

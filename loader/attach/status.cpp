@@ -82,7 +82,7 @@ Result<std::optional<Status>> read_status() {
         return std::unexpected(loaded.error());
     if (!*loaded)
         return std::nullopt;
-    const auto maps = Maps::open_pinned();
+    const auto maps = Maps::open_pinned(PinAccess::read);
     if (!maps)
         return std::unexpected(maps.error());
     // A load that replaces the generation while we read makes us read again.

@@ -17,43 +17,12 @@ namespace {
 
 using namespace attach;
 
-enum class ObjectKind { map, program, link };
-
-struct ObjectId {
-    ObjectKind kind;
-    std::uint32_t id;
-};
-
-/// Which kernel object a pin is; told from its name, as attach/exec_object.cpp gives it.
-ObjectKind kind_of(std::string_view name) {
-    if (name.starts_with("link_"))
-        return ObjectKind::link;
-    return name.starts_with("prog_") ? ObjectKind::program : ObjectKind::map;
-}
-
-Result<ObjectId> object_id(const std::string& name) {
-    const auto fd = open_pin(name);
-    if (!fd)
-        return std::unexpected(fd.error());
-    const auto ask = [&](auto info) -> int {
-        std::uint32_t size = sizeof(info);
-        return bpf_obj_get_info_by_fd(fd->get(), &info, &size) == 0 ? static_cast<int>(info.id)
-                                                                    : -errno;
-    };
-    const ObjectKind kind = kind_of(name);
-    const int id = kind == ObjectKind::link      ? ask(bpf_link_info{})
-                   : kind == ObjectKind::program ? ask(bpf_prog_info{})
-                                                 : ask(bpf_map_info{});
-    if (id < 0)
-        return system_error(-id, "cannot ask for the ID of " + pin_path(name));
-    return ObjectId{.kind = kind, .id = static_cast<std::uint32_t>(id)};
-}
-
 bool exists(const ObjectId& object) {
     const UniqueFd fd(object.kind == ObjectKind::link      ? bpf_link_get_fd_by_id(object.id)
                       : object.kind == ObjectKind::program ? bpf_prog_get_fd_by_id(object.id)
                                                            : bpf_map_get_fd_by_id(object.id));
-    return fd.valid();
+    // Not to be allowed to look is not a proof that it is gone.
+    return fd.valid() || errno != ENOENT;
 }
 
 /// The kernel frees these objects some time after their last reference is gone.

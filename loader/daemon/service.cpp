@@ -7,6 +7,7 @@
 #include "files.hpp"
 #include "llexec/attach.hpp"
 #include "llexec/events.hpp"
+#include "llexec/guard.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/processes.hpp"
 #include "llexec/settings.hpp"
@@ -239,7 +240,17 @@ class Service {
                                  stored.set.policies.size(), to_string(settings_.enforce_at)),
                      {{"LLEXEC_GENERATION", std::to_string(report->generation)}});
         metrics_timer_->set(0ms);
+        guard();
         return read_events(!report->replaced);
+    }
+
+    void guard() {
+        if (auto guarded = settings_.protect ? protect() : unprotect(); !guarded)
+            // Enforcement does not depend on it.
+            journal_.say(guarded.error(),
+                         settings_.protect ? "what is loaded is not guarded"
+                                           : "what is loaded is still guarded",
+                         Priority::critical);
     }
 
     void watch(const StoredSet& stored) {
@@ -311,7 +322,8 @@ class Service {
         }
         StoredSet stored = store_.read();
         if (!always && !was_off && counters_.policies_valid && stored.set.ok() &&
-            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at)
+            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at &&
+            settings_.protect == before.protect)
             return;
         journal_.say(stored.set.diagnostics);
         counters_.policies_valid = stored.set.ok();

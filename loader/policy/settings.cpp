@@ -62,10 +62,20 @@ void read_metrics(const Member& member, Reader& reader, Settings& settings) {
         settings.metrics = *path;
 }
 
+void read_protect(const Member& member, Reader& reader, Settings& settings) {
+    if (member.value.kind == Node::Kind::boolean)
+        settings.protect = member.value.boolean;
+    else
+        reader.error(member.value.position,
+                     fmt::format("'protect' is {}, not a boolean", reader.describe(member.value)),
+                     "write true or false");
+}
+
 constexpr std::array known_settings{
     Setting{.key = "enforce_at", .read = read_enforce_at},
     Setting{.key = "report", .read = read_report},
     Setting{.key = "metrics", .read = read_metrics},
+    Setting{.key = "protect", .read = read_protect},
 };
 
 void read_member(const Member& member, Reader& reader, Settings& settings) {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// protect = true: what llexecd has loaded is out of root's reach.
+#include "catch.hpp"
+#include "llexecd.hpp"
+
+#include <bpf/bpf.h>
+#include <cerrno>
+#include <csignal>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace llexec::vmtest;
+
+namespace {
+
+const fs::path pins = "/sys/fs/bpf/llexec";
+
+class Guard {
+  public:
+    Guard() : world(ext4()) { place.put("p", world.policy()); }
+
+    void set(bool protect) const {
+        write_file(place.config,
+                   std::string("protect = ") + (protect ? "true" : "false") + "\nmetrics = \"\"\n");
+    }
+
+    /// The kernel's ID of a pinned object, as bpftool tells it.
+    static std::uint32_t id_of(const std::string& kind, const std::string& name) {
+        const Ended ended = run({"bpftool", "-j", kind, "show", "pinned", (pins / name).string()});
+        const Json json = Json::parse(ended.out, nullptr, false);
+        return json.is_object() ? json.value("id", 0U) : 0;
+    }
+
+    struct Ids {
+        std::uint32_t map;
+        std::uint32_t program;
+        std::uint32_t link;
+    };
+
+    static bool opens(int fd) {
+        ::close(fd);
+        return fd >= 0;
+    }
+
+    /// What root can do with it, in a few words.
+    [[nodiscard]] static std::string reach(const Llexecd& daemon, const Ids& ids) {
+        std::string words;
+        const auto can = [&](const char* word, bool yes) {
+            words += yes ? std::string(word) + " " : "";
+        };
+        can("status", run({cli(), "--json", "status"}).code() == 0);
+        can("map-id", opens(bpf_map_get_fd_by_id(ids.map)));
+        can("program-id", opens(bpf_prog_get_fd_by_id(ids.program)));
+        can("link-id", opens(bpf_link_get_fd_by_id(ids.link)));
+        can("write",
+            run({"bpftool", "map", "update", "pinned", (pins / "llexec_current").string(), "key",
+                 "0", "0", "0", "0", "value", "0", "0", "0", "0", "0", "0", "0", "0"})
+                    .code() == 0);
+        can("trace", traces(daemon.pid()));
+        return words;
+    }
+
+    static bool traces(pid_t pid) {
+        if (::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) != 0)
+            return false;
+        ::kill(pid, 0);
+        ::ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr);
+        ::waitpid(pid, nullptr, __WALL);
+        ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+        return true;
+    }
+
+    static bool unlinks(const fs::path& path) { return ::unlink(path.c_str()) == 0; }
+
+    [[nodiscard]] bool confined() const { return world.confined(run(world.look(world.program))); }
+
+    Place place;
+    World world;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Guard, "what is guarded is out of root's reach until the setting is taken back") {
+    set(false);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const Ids ids{.map = id_of("map", "llexec_rules"),
+                  .program = id_of("prog", "prog_llexec_enforce"),
+                  .link = id_of("link", "link_llexec_enforce")};
+    REQUIRE(ids.map != 0);
+    REQUIRE(ids.program != 0);
+    REQUIRE(ids.link != 0);
+    set(true);
+    REQUIRE(daemon.reload());
+    CHECK(reach(daemon, ids) == "status ");
+    for (const char* const name :
+         {"link_llexec_enforce", "link_llexec_guard_pin", "llexec_rules"}) {
+        CAPTURE(name);
+        CHECK_FALSE(unlinks(pins / name));
+        CHECK(::rename((pins / name).c_str(), "/sys/fs/bpf/away") != 0);
+    }
+    CHECK(::rename(pins.c_str(), "/sys/fs/bpf/away") != 0);
+    CHECK(::umount2("/sys/fs/bpf", MNT_DETACH) != 0);
+    for (const Arguments& command :
+         {Arguments{cli(), "--json", "unload"}, Arguments{cli(), "--json", "events"}}) {
+        const Ended ended = run(command);
+        CAPTURE(ended.out);
+        CHECK(ended.code() == 1);
+        CHECK(ended.out.find("protect = false") != std::string::npos);
+    }
+    CHECK(try_load({{"q", world.policy()}}, committing).code() == 1);
+    CHECK(confined());
+    // llexecd itself goes on to work.
+    place.put("q", world.policy());
+    CHECK(eventually([&] { return status()["policies"].size() == 3; }));
+    CHECK(daemon.said("is not guarded").empty());
+    // What is not guarded is as before.
+    CHECK(run({"bpftool", "map", "create", "/sys/fs/bpf/other", "type", "array", "key", "4",
+               "value", "4", "entries", "1", "name", "other"})
+              .code() == 0);
+    CHECK(unlinks("/sys/fs/bpf/other"));
+
+    set(false);
+    REQUIRE(daemon.reload());
+    CHECK(reach(daemon, ids) == "status map-id program-id link-id write trace ");
+    CHECK(daemon.stop().code() == 0);
+    unload();
+}
+
+TEST_CASE_METHOD(Guard, "the guard outlives llexecd, and lets the next one in") {
+    set(true);
+    {
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        daemon.kill();
+    }
+    CHECK(run({cli(), "--json", "unload"}).code() == 1);
+    CHECK_FALSE(unlinks(pins / "link_llexec_enforce"));
+    CHECK(confined());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(status()["generation"] == 2);
+    CHECK_FALSE(unlinks(pins / "link_llexec_enforce"));
+    set(false);
+    REQUIRE(daemon.reload());
+    CHECK(daemon.stop().code() == 0);
+    unload();
+}
