@@ -36,4 +36,8 @@ class UniqueFd {
     int fd_ = -1;
 };
 
+/// Lets this process have as many descriptors open as its hard limit allows: load() has one open
+/// for each policy. For main(); nothing here calls it. What cannot be raised stays as it is.
+void raise_descriptor_limit();
+
 } // namespace llexec

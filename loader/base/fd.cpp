@@ -2,6 +2,7 @@
 #include "llexec/fd.hpp"
 
 #include <cerrno>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace llexec {
@@ -14,6 +15,14 @@ void UniqueFd::reset(int fd) noexcept {
     // Never retried: on Linux the descriptor is gone even if close() says EINTR.
     ::close(old);
     errno = saved;
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 } // namespace llexec

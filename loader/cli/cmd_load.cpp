@@ -3,6 +3,7 @@
 // llexec load: make policies the set that is enforced at exec.
 #include "commands.hpp"
 #include "llexec/attach.hpp"
+#include "llexec/fd.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
@@ -48,6 +49,7 @@ void load_paths(const Options& options, Context& context) {
     auto set = read_valid_policies(*options.arguments, context, "nothing was loaded");
     if (!set)
         return;
+    raise_descriptor_limit();
     const auto report = load(set->policies, *enforce_at);
     if (!report) {
         fail(context, report.error());

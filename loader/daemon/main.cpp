@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "journal.hpp"
+#include "llexec/fd.hpp"
 #include "service.hpp"
 
 #include <CLI/CLI.hpp>
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
         app.exit(error);
         return static_cast<int>(done ? ExitCode::ok : ExitCode::usage);
     }
+    raise_descriptor_limit();
     const Journal journal(log_to_from_string(log));
     return static_cast<int>(run_service(options, journal));
 }
