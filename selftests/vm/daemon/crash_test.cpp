@@ -120,7 +120,7 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed in any step leaves one whole gen
                                                               : "take-over";
     CAPTURE(name);
     load_once();
-    const int stride = number_from("CRASH_STEP", 25);
+    const int stride = number_from("CRASH_STEP", 60);
     int tried = 0;
     for (int step = 1;; step += stride) {
         CAPTURE(step);
