@@ -153,9 +153,20 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
         return std::unexpected(std::move(attached.error()));
     if (auto pinned = pin_programs(staging_directory, ""); !pinned)
         return std::unexpected(std::move(pinned.error()));
-    if (::rename(std::string(staging_directory).c_str(), std::string(pin_directory).c_str()) != 0)
-        return system_error(errno, fmt::format("cannot make {}", pin_directory));
     return maps;
+}
+
+Result<> ExecObject::install(const Lock&) {
+    const std::string staging(staging_directory);
+    const std::string current(pin_directory);
+    if (::rename(staging.c_str(), current.c_str()) == 0)
+        return {};
+    // At no time is there none.
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return system_error(errno, "cannot make " + current);
+    if (::renameat2(AT_FDCWD, staging.c_str(), AT_FDCWD, current.c_str(), RENAME_EXCHANGE) != 0)
+        return system_error(errno, "cannot replace " + current);
+    return remove_directory(staging_directory);
 }
 
 void ExecObject::unpin_successor(const Lock&) {

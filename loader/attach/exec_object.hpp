@@ -31,8 +31,12 @@ class ExecObject {
     /// Attaches the programs for as long as this object lives.
     [[nodiscard]] Result<> attach();
 
-    /// Attaches, and pins everything at once: pin_directory appears complete or not at all.
+    /// Attaches, with everything pinned in staging_directory.
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
+
+    /// After attach_new(): makes staging_directory pin_directory, at once; what was there before,
+    /// if anything, is detached.
+    [[nodiscard]] static Result<> install(const Lock& lock);
 
     /// Attaches beside the programs of another version, whose maps were passed to load(). Both work
     /// on the same maps then: what one has enforced or staged for an execution, the other one

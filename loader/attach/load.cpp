@@ -85,9 +85,12 @@ struct Attached {
     bool fresh; ///< nothing was loaded before
     /// If those that are pinned are another version: these are attached beside them.
     std::optional<ExecObject> successor;
+    /// If those that are pinned have maps of another layout: all of this is beside them.
+    bool beside = false;
 };
 
-Result<Attached> attach_first(const Lock& lock) {
+/// Attaches programs with maps of their own, in staging_directory.
+Result<Attached> attach_staged(const Lock& lock) {
     const auto seed = random_seed();
     if (!seed)
         return std::unexpected(seed.error());
@@ -100,7 +103,27 @@ Result<Attached> attach_first(const Lock& lock) {
         static_cast<void>(remove_directory(staging_directory));
         return std::unexpected(std::move(maps.error()));
     }
-    return Attached{.maps = std::move(*maps), .fresh = true, .successor = std::nullopt};
+    return Attached{.maps = std::move(*maps), .fresh = false, .successor = std::nullopt};
+}
+
+Result<Attached> attach_first(const Lock& lock) {
+    auto attached = attach_staged(lock);
+    if (!attached)
+        return attached;
+    if (auto installed = ExecObject::install(lock); !installed) {
+        static_cast<void>(remove_directory(staging_directory));
+        return std::unexpected(std::move(installed.error()));
+    }
+    attached->fresh = true;
+    return attached;
+}
+
+/// What another version has loaded enforces until this one does.
+Result<Attached> attach_beside(const Lock& lock) {
+    auto attached = attach_staged(lock);
+    if (attached)
+        attached->beside = true;
+    return attached;
 }
 
 /// Finds the programs attached, or attaches them.
@@ -111,6 +134,11 @@ Result<Attached> ensure_attached(const Lock& lock) {
     if (!*loaded)
         return attach_first(lock);
 
+    const auto known = Maps::are_known();
+    if (!known)
+        return std::unexpected(known.error());
+    if (!*known)
+        return attach_beside(lock);
     auto maps = Maps::open_pinned();
     if (!maps)
         return std::unexpected(std::move(maps.error()));
@@ -194,9 +222,17 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) 
         // Programs that enforce nothing would only slow executions down.
         if (attached->fresh)
             static_cast<void>(remove_directory(pin_directory));
+        if (attached->beside)
+            static_cast<void>(remove_directory(staging_directory));
         if (attached->successor)
             attached->successor->unpin_successor(*lock);
         return report;
+    }
+    // Until here both enforced: more than needed, never less.
+    if (attached->beside) {
+        report->replaced = true;
+        if (auto installed = ExecObject::install(*lock); !installed)
+            return std::unexpected(std::move(installed.error()));
     }
     // Only now: the others may know files in another way than this generation describes them.
     if (attached->successor)

@@ -14,19 +14,45 @@ namespace {
 
 constexpr std::uint32_t only = 0; // the key of a map with one element
 
-/// Fails if the map is not what this version writes: fail closed rather than misread it.
-Result<> check_layout(int fd, const MapLayout& layout) {
+std::unexpected<Error> other_version() {
+    return failure(ErrorKind::system, "what is loaded was made by another version of llexec",
+                   "`llexec load` replaces it, `llexec unload` removes it");
+}
+
+/// Whether the map is what this version writes.
+Result<bool> has_layout(int fd, const MapLayout& layout) {
     bpf_map_info info{};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
         return system_error(errno,
                             fmt::format("cannot ask for the layout of the map {}", layout.name));
-    if (layout.value_size != 0 &&
-        (info.key_size != layout.key_size || info.value_size != layout.value_size))
-        return failure(ErrorKind::system,
-                       fmt::format("the map {} was made by another version of llexec", layout.name),
-                       "remove it with `llexec unload`, then load again");
-    return {};
+    return layout.value_size == 0 ||
+           (info.key_size == layout.key_size && info.value_size == layout.value_size);
+}
+
+/// The maps; nullopt if they do not have this version's layout: fail closed rather than misread.
+Result<std::optional<Maps>> open_known(PinAccess access) {
+    Maps maps;
+    for (const MapLayout& layout : map_layouts) {
+        auto fd = open_pin(layout.name, access);
+        // llexec_info is what each version has.
+        if (!fd && fd.error().code == ENOENT && layout.id != MapId::info)
+            return std::nullopt;
+        if (!fd)
+            return std::unexpected(std::move(fd.error()));
+        const auto known = has_layout(fd->get(), layout);
+        if (!known)
+            return std::unexpected(known.error());
+        if (!*known)
+            return std::nullopt;
+        maps.set(layout.id, std::move(*fd));
+    }
+    const auto info = maps.info();
+    if (!info)
+        return std::unexpected(info.error());
+    if (info->abi != LLEXEC_ABI)
+        return std::nullopt;
+    return maps;
 }
 
 } // namespace
@@ -43,24 +69,19 @@ std::unexpected<Error> Maps::store_error(MapId id, int code) {
 }
 
 Result<Maps> Maps::open_pinned(PinAccess access) {
-    Maps maps;
-    for (const MapLayout& layout : map_layouts) {
-        auto fd = open_pin(layout.name, access);
-        if (!fd)
-            return std::unexpected(std::move(fd.error()));
-        if (auto checked = check_layout(fd->get(), layout); !checked)
-            return std::unexpected(std::move(checked.error()));
-        maps.set(layout.id, std::move(*fd));
-    }
-    const auto info = maps.info();
-    if (!info)
-        return std::unexpected(info.error());
-    if (info->abi != LLEXEC_ABI)
-        return failure(ErrorKind::system,
-                       fmt::format("what is loaded has map layout {}, this llexec has {}",
-                                   info->abi, LLEXEC_ABI),
-                       "remove it with `llexec unload`, then load again");
-    return maps;
+    auto maps = open_known(access);
+    if (!maps)
+        return std::unexpected(std::move(maps.error()));
+    if (!*maps)
+        return other_version();
+    return std::move(**maps);
+}
+
+Result<bool> Maps::are_known() {
+    const auto maps = open_known(PinAccess::read_write);
+    if (!maps)
+        return std::unexpected(maps.error());
+    return maps->has_value();
 }
 
 Result<llexec_info> Maps::info() const {

@@ -74,6 +74,9 @@ class Maps {
     /// privileges; an error that names the map if it does not have this version's layout.
     [[nodiscard]] static Result<Maps> open_pinned(PinAccess access = PinAccess::read_write);
 
+    /// Whether what is pinned has this version's layout. ENOENT if nothing is loaded.
+    [[nodiscard]] static Result<bool> are_known();
+
     [[nodiscard]] int fd(MapId id) const { return fds_[static_cast<std::size_t>(id)].get(); }
     void set(MapId id, UniqueFd fd) { fds_[static_cast<std::size_t>(id)] = std::move(fd); }
 

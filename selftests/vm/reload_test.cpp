@@ -157,16 +157,41 @@ TEST_CASE_METHOD(Reload, "a take-over that is killed leaves the old or the new g
     fs::remove_all(policies);
 }
 
-TEST_CASE_METHOD(Reload, "what has maps of another layout is left alone, but for unload") {
-    load({{"p", world.policy()}}, committing);
-    REQUIRE(pretend_other_version(true));
+TEST_CASE_METHOD(
+    Reload, "what has maps of another layout is replaced, with no moment without enforcement") {
+    const auto point = GENERATE(committing, staged);
+    CAPTURE(point);
+    load({{"p", world.policy()}}, point);
+    sleep_for(std::chrono::seconds(1)); // what only the load needed is freed a little later
     const BpfObjects before = bpf_objects();
-    const Ended ended = try_load({{"p", world.policy()}}, committing);
-    CAPTURE(ended.out, ended.err);
-    CHECK(ended.code() == 1);
-    CHECK(ended.out.find("llexec unload") != std::string::npos);
-    CHECK(bpf_objects() == before);
-    CHECK(confined());
+    const fs::path stop = world.root / "stop";
+    Process storm({launcher(), "via-repeat:1000000:" + stop.string(), "--", world.program,
+                   world.read_closed});
+    REQUIRE(pretend_other_version(true));
+    // Who does not know it neither misreads it nor changes it.
+    CHECK(run({cli(), "--json", "status"}).code() == 1);
+    const Ended wrong = try_load({{"p", "nonsense"}}, point);
+    CHECK(wrong.code() == 4);
+    const Ended missing =
+        try_load({{"p", world.policy(enforce("missing_paths = \"error\"") +
+                                     "[[path_beneath]]\nallowed_access = [\"abi.all\"]\n"
+                                     "parent = [\"/nonexistent/path\"]\n")}},
+                 point);
+    CHECK(missing.code() == 4);
+    CHECK(eventually([&] { return bpf_objects() == before; }));
+    load({{"p", world.policy()}}, point);
+    write_file(stop, "");
+    const std::string ends = storm.wait()["exec"];
+    CAPTURE(ends);
+    CHECK(ends.starts_with("allowed 0, denied "));
+    CHECK(ends.ends_with(", other 0, refused 0, killed 0"));
+    CHECK(run({world.program, "layers"})["layers"] == "1");
+    CHECK(eventually([&] {
+        const BpfObjects now = bpf_objects();
+        return now.maps.size() == before.maps.size() && now.links.size() == before.links.size() &&
+               now.programs.size() == before.programs.size();
+    }));
+    CHECK(std::distance(fs::directory_iterator("/sys/fs/bpf"), fs::directory_iterator()) == 1);
     unload();
     CHECK(unconfined());
 }
