@@ -227,6 +227,27 @@ class Daemon(unittest.TestCase):
         self.assertEqual(set(self.page.tags["JOURNAL FIELDS", ""]), fields - {"MESSAGE", "PRIORITY"})
 
 
+class ThreatModel(unittest.TestCase):
+    """docs/threat-model.md names tests that there are."""
+
+    def test_tests_exist(self):
+        named = set()
+        for row in re.findall(r"^\| .*\.cpp`.*$", read("docs/threat-model.md"), re.M):
+            for file, what in re.findall(r"`(\S+\.cpp)`: (.*?)(?=; `| \|$)", row):
+                tests = self.cases_of(REPO / "selftests" / file)
+                for name in re.findall(r'"(.*?)"(?=, "| \(|$)', what):
+                    named.add(name)
+                    with self.subTest(file=file):
+                        self.assertIn(name, tests)
+        self.assertIn("a program is confined when it is executed by its path", named)
+        self.assertIn('faults: with on_error = "allow", the same faults let it run unrestricted', named)
+
+    @staticmethod
+    def cases_of(path):
+        cases = re.findall(r"^TEST_CASE(?:_METHOD)?\((.*?)\) \{", path.read_text(encoding="utf-8"), re.M | re.S)
+        return {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', case)).replace('\\"', '"') for case in cases}
+
+
 class Completions(unittest.TestCase):
     """The text of each completion, and what the shells make of it."""
     maxDiff = None
