@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Holds --help against the manual pages, the README, the documentation and the completions.
 
-    interface_test.py LLEXEC
+    interface_test.py LLEXEC LLEXECD
 
 What --help, the JSON schema and the sources name stands in each place where it belongs, and those places name nothing
 else. The examples of docs/lints.md are run. Checks that need a program which is not installed are skipped.
@@ -169,7 +169,7 @@ class Interface(unittest.TestCase):
         self.assertEqual([int(code) for code in re.findall(r"\b\d+\b", sentence.replace("env(1)", ""))], self.exit_codes())
 
     def test_pages_are_clean(self):
-        for page in ("llexec.1", "llexec.toml.5"):
+        for page in ("llexec.1", "llexec.toml.5", "llexecd.8"):
             for command in (["mandoc", "-T", "lint"], ["man", "--warnings", "-l"]):
                 with self.subTest(page=page, program=command[0]):
                     if shutil.which(command[0]) is None:
@@ -179,6 +179,73 @@ class Interface(unittest.TestCase):
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
                     if command[0] == "mandoc":
                         self.assertEqual(result.stdout, "")
+
+
+class Daemon(unittest.TestCase):
+    """llexecd(8) against --help and the sources."""
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.help = subprocess.run([LLEXECD, "--help"], text=True, capture_output=True, timeout=60, check=True).stdout
+        cls.page = Manual("docs/man/llexecd.8")
+
+    def test_manual_has_the_options(self):
+        options = set(OPTION.findall(" ".join(re.findall(r"^  (-\S+)", Help.part(self.help, "Options"), re.M))))
+        self.assertLessEqual({"--help", "--config", "--self-test-program"}, options)
+        self.assertEqual(set(OPTION.findall(" ".join(self.page.tags["OPTIONS", ""]))), options)
+
+    def test_manual_has_the_settings(self):
+        source = read("loader/policy/settings.cpp")
+        settings = dict(re.findall(r"void read_(\w+)\(const Member& member.*?\{\n(.*?)^\}", source, re.M | re.S))
+        keys = re.findall(r'\.key = "(\w+)"', source)
+        self.assertLessEqual({"enforce_at", "metrics"}, set(keys))
+        shown = collections.defaultdict(set)
+        for tag in self.page.tags["SETTINGS", ""]:
+            key, value = re.fullmatch(r'(\w+) = "*(\w+)', tag).groups()
+            shown[key].add(value)
+        for key in keys:
+            words = re.findall(r'string_view\("(\w+)"\)', settings[key])
+            words += ["true", "false"] if "Kind::boolean" in settings[key] else []
+            self.assertEqual(shown.pop(key), set(words or ["PATH"]))
+        self.assertEqual(shown, {})
+
+    def test_manual_has_the_exit_codes(self):
+        source = read("include/llexec/exit_code.hpp").partition("negative")[0]  # those after it are llexec's
+        self.assertEqual(self.page.tags["EXIT STATUS", ""], re.findall(r"= (\d+),", source))
+
+    def test_manual_has_the_metrics(self):
+        calls = re.findall(r'writer\.(counter|gauge)\("(\w+)"', read("loader/daemon/metrics.cpp"))
+        names = ["llexec_" + name + ("_total" if kind == "counter" else "") for kind, name in calls]
+        self.assertIn("llexec_policy_applied_total", names)
+        self.assertEqual(sorted(self.page.tags["METRICS", ""]), sorted(names))
+
+    def test_manual_has_the_fields(self):
+        sources = "".join(read(path) for path in sorted((REPO / "loader/daemon").glob("*.cpp")))
+        fields = set(re.findall(r'\{"((?:LLEXEC_|OBJECT_)?[A-Z]+(?:_[A-Z]+)*)", ', sources))
+        self.assertLessEqual({"LLEXEC_POLICY", "ERRNO", "OBJECT_PID"}, fields)
+        self.assertEqual(set(self.page.tags["JOURNAL FIELDS", ""]), fields - {"MESSAGE", "PRIORITY"})
+
+
+class ThreatModel(unittest.TestCase):
+    """docs/threat-model.md names tests that there are."""
+
+    def test_tests_exist(self):
+        named = set()
+        for row in re.findall(r"^\| .*\.cpp`.*$", read("docs/threat-model.md"), re.M):
+            for file, what in re.findall(r"`(\S+\.cpp)`: (.*?)(?=; `| \|$)", row):
+                tests = self.cases_of(REPO / "selftests" / file)
+                for name in re.findall(r'"(.*?)"(?=, "| \(|$)', what):
+                    named.add(name)
+                    with self.subTest(file=file):
+                        self.assertIn(name, tests)
+        self.assertIn("a program is confined when it is executed by its path", named)
+        self.assertIn('faults: with on_error = "allow", the same faults let it run unrestricted', named)
+
+    @staticmethod
+    def cases_of(path):
+        cases = re.findall(r"^TEST_CASE(?:_METHOD)?\((.*?)\) \{", path.read_text(encoding="utf-8"), re.M | re.S)
+        return {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', case)).replace('\\"', '"') for case in cases}
 
 
 class Completions(unittest.TestCase):
@@ -406,5 +473,5 @@ def portable(line):
 
 
 if __name__ == "__main__":
-    LLEXEC = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    LLEXEC, LLEXECD = (str(pathlib.Path(sys.argv.pop(1)).resolve()) for _ in range(2))
     unittest.main()
