@@ -47,6 +47,9 @@ foreach(package IN ITEMS llexec llexec-dev)
   install(FILES CHANGELOG.md DESTINATION "${directory}" RENAME changelog COMPONENT ${component})
 endforeach()
 
+install(FILES packaging/lintian-overrides DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" RENAME llexec
+        COMPONENT runtime)
+
 set(CPACK_PACKAGE_NAME llexec)
 set(CPACK_PACKAGE_VENDOR "the llexec authors")
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
@@ -101,4 +104,4 @@ cpack_add_component(development GROUP development)
 
 # What the packages have, and not the tests, which the target "package" builds as well.
 add_custom_target(packages COMMAND "${CMAKE_CPACK_COMMAND}" WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" VERBATIM)
-add_dependencies(packages llexec-cli llexec)
+add_dependencies(packages llexec llexec-cli llexecd llexec-self-test)
