@@ -124,5 +124,5 @@ storm_stop() {
 storm_is_confined() {
 	check "$1: no unconfined execution" test "$unconfined" = 0
 	check "$1: no execution refused or killed" test "$((refused + killed + strange))" = 0
-	check "$1: it was a storm" test "$executions" -gt 500
+	check "$1: it was a storm" test "$executions" -gt 100
 }

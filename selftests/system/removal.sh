@@ -24,7 +24,7 @@ test_removal() {
 	check "remove: nothing is attached" nothing_attached
 	check "remove: the program is not confined" unconfined
 	check "remove: systemd does not know the service" is not-found property llexecd.service LoadState
-	check "remove: what is left is the configuration and the state" leaves /etc/llexec /var/lib/llexec \
+	check "remove: what is left is the configuration and the state" leaves /etc/llexec /etc/llexec/llexecd.toml /var/lib/llexec \
 		/etc/systemd/system/sysinit.target.wants/llexecd.service \
 		/var/lib/systemd/deb-systemd-helper-enabled/llexecd.service.dsh-also \
 		/var/lib/systemd/deb-systemd-helper-enabled/sysinit.target.wants/llexecd.service
