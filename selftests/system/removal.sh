@@ -30,7 +30,11 @@ test_removal() {
 		/var/lib/systemd/deb-systemd-helper-enabled/sysinit.target.wants/llexecd.service
 	check "install again: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
 	check "install again: it is confined as before" confined
-	check "purge: dpkg" dpkg -P llexec
+	sed -i 's/^#protect = false/protect = true/' /etc/llexec/llexecd.toml
+	systemctl restart llexecd.service
+	check "protected: nobody but llexecd unloads" not llexec unload
+	check "protected: it is still confined" confined
+	check "purge, although it is protected: dpkg" dpkg -P llexec
 	check "purge: nothing is attached" nothing_attached
 	check "purge: nothing is left" leaves
 	check "install anew: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
