@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2154 # of lib.sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What the service may do, and that what keeps it from more does not keep it from
+# seeing what everybody sees: a rule that it makes is on the file that others find
+# at that path. Sourced, not run.
+
+# at_path PATH: the file at PATH, as seen by the service.
+seen_by_service() {
+	nsenter --mount --target "$(property llexecd.service MainPID)" stat --format '%d %i' "$1"
+}
+
+same_file() {
+	is "$(stat --format '%d %i' "$1")" seen_by_service "$1"
+}
+
+test_exposure() {
+	local line
+
+	line=$(systemd-analyze security --no-pager llexecd.service | tail -n 1)
+	echo "${line#*→ }" >&2
+	check "systemd-analyze security: OK or better" \
+		systemd-analyze security --no-pager --threshold=49 llexecd.service
+}
+
+test_paths() {
+	local path
+
+	mkdir -p /home/somebody /mnt/later
+	for path in / /etc /usr/lib/modules /home /home/somebody /root /tmp /var/tmp /run /dev /dev/shm /dev/kmsg /sys \
+		/sys/fs/cgroup /proc /proc/sys /proc/kmsg /etc/llexec /var/lib/llexec; do
+		[[ ! -e $path ]] || check "the service has the same file at $path" same_file $path
+	done
+	mount -t tmpfs tmpfs /mnt/later
+	check "the service has what is mounted later" same_file /mnt/later
+	umount /mnt/later
+	check "... and unmounted" same_file /mnt/later
+}
+
+# A rule on a directory of each kind, made by the service, for a process outside.
+test_rules() {
+	local dir
+
+	mount -t tmpfs tmpfs /mnt/later
+	for dir in /mnt/later /tmp /home/somebody /var/tmp /run /dev/shm /root; do
+		echo public > $dir/llexec-test
+		sed "s|^parent = .*|parent = [\"$dir\"]|" "$policy.off" > "$policy"
+		check "a rule on $dir holds outside" soon rule_holds $dir/llexec-test
+		rm $dir/llexec-test
+	done
+	rm "$policy"
+	umount /mnt/later
+}
+
+rule_holds() {
+	local code=0
+
+	"$probe" "$secret" "$1" "$public" || code=$?
+	((code == 2))
+}
+
+test_hardening() {
+	test_exposure
+	test_paths
+	write_policy
+	mv "$policy" "$policy.off"
+	test_rules
+	rm "$policy.off"
+	check "without its policy the program is not confined" soon unconfined
+}

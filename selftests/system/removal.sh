@@ -1,0 +1,43 @@
+# shellcheck shell=bash disable=SC2154 # of lib.sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Removal of the package removes enforcement and all that it made; what an
+# administrator wrote goes with a purge. Sourced, not run.
+
+# Files of the machine with our name, but for the tests' own, logs, and the
+# package manager's records.
+left_over() {
+	find / -xdev \( -path /vmtest -o -path "$repo" -o -path /var/lib/dpkg -o -path /var/log -o -path /proc \) -prune -o \
+		-name '*llexec*' ! -path '*llexec-test*' ! -name 'needs-llexec*' -print
+	find /run /sys/fs/bpf /tmp -name '*llexec*' -print
+}
+
+# leaves TEXT...: exactly these are left over.
+leaves() {
+	is "$(printf '%s\n' "$@" | grep . | sort)" sort <(left_over)
+}
+
+test_removal() {
+	check "before removal: it is confined" confined
+	check "remove: dpkg" dpkg -r llexec
+	check "remove: no process" not pgrep -x llexecd
+	check "remove: nothing is attached" nothing_attached
+	check "remove: the program is not confined" unconfined
+	check "remove: systemd does not know the service" is not-found property llexecd.service LoadState
+	check "remove: what is left is the configuration and the state" leaves /etc/llexec /etc/llexec/llexecd.toml /var/lib/llexec \
+		/etc/systemd/system/sysinit.target.wants/llexecd.service \
+		/var/lib/systemd/deb-systemd-helper-enabled/llexecd.service.dsh-also \
+		/var/lib/systemd/deb-systemd-helper-enabled/sysinit.target.wants/llexecd.service
+	check "install again: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
+	check "install again: it is confined as before" confined
+	sed -i 's/^#protect = false/protect = true/' /etc/llexec/llexecd.toml
+	systemctl restart llexecd.service
+	check "protected: nobody but llexecd unloads" not llexec unload
+	check "protected: it is still confined" confined
+	check "purge, although it is protected: dpkg" dpkg -P llexec
+	check "purge: nothing is attached" nothing_attached
+	check "purge: nothing is left" leaves
+	check "install anew: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
+	check "install anew: the service is active" is active property llexecd.service ActiveState
+	check "install anew: without a policy nothing is confined" unconfined
+}

@@ -1,0 +1,97 @@
+# shellcheck shell=bash disable=SC2154,SC2086 # of lib.sh; a list of packages
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Executions without end while an administrator works on the machine: none of them
+# is unconfined. Sourced, not run.
+
+# The same storm without a policy: what it counts can happen.
+test_control_storm() {
+	storm_start
+	sleep 2
+	storm_stop "without a policy"
+	check "without a policy: executions are unconfined" test "$unconfined" -gt 100
+	check "... all of them" test "$unconfined" = "$executions"
+}
+
+test_reload() {
+	local i
+
+	storm_start
+	for i in {1..5}; do
+		systemctl reload llexecd.service || echo "reload $i failed" >&2
+		sleep 1
+	done
+	storm_stop "reload"
+	storm_is_confined "reload"
+	check "reload: the service is still the same process, and active" is active property llexecd.service ActiveState
+}
+
+test_restart() {
+	local i before
+
+	before=$(property llexecd.service MainPID)
+	storm_start
+	for i in 1 2; do
+		systemctl restart llexecd.service || echo "restart $i failed" >&2
+	done
+	systemctl stop llexecd.service
+	sleep 2
+	systemctl start llexecd.service
+	storm_stop "restart"
+	storm_is_confined "restart, stop and start"
+	check "restart: it is another process" not is "$before" property llexecd.service MainPID
+}
+
+restarted_after() {
+	[[ $(property llexecd.service MainPID) != "$1" && $(property llexecd.service ActiveState) == active ]]
+}
+
+test_crash() {
+	local before
+
+	before=$(property llexecd.service MainPID)
+	storm_start
+	systemctl kill --kill-whom=main --signal=KILL llexecd.service
+	check "killed: it is started again" soon restarted_after "$before"
+	storm_stop "killed"
+	storm_is_confined "killed"
+}
+
+test_upgrade() {
+	local before
+
+	before=$(property llexecd.service MainPID)
+	storm_start
+	check "upgrade of llexec: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
+	storm_stop "upgrade of llexec"
+	storm_is_confined "upgrade of llexec"
+	check "upgrade of llexec: the new one runs" restarted_after "$before"
+	check "upgrade of llexec: its file is the installed one" \
+		test "/proc/$(property llexecd.service MainPID)/exe" -ef /usr/sbin/llexecd
+	check "upgrade of llexec: policies are still there" confined
+}
+
+test_program_upgrade() {
+	local i
+
+	storm_start
+	for i in 2 1 2; do
+		dpkg -i "$debs"/llexec-test-probe_${i}_amd64.deb > /dev/null || echo "dpkg failed" >&2
+	done
+	storm_stop "upgrade of a confined program"
+	storm_is_confined "upgrade of a confined program"
+	# shellcheck disable=SC2016 # dpkg-query's own
+	check "upgrade of a confined program: it is another file" \
+		is 2 dpkg-query --show --showformat '${Version}' llexec-test-probe
+}
+
+test_storms() {
+	test_control_storm
+	write_policy
+	check "the service follows its directory" soon confined
+	test_reload
+	test_restart
+	test_crash
+	test_upgrade
+	test_program_upgrade
+}
