@@ -30,7 +30,6 @@ class FaultInjection {
         set("probability", "0");
         // Open beforehand: to open a file takes memory.
         probability_ = open_file("probability");
-        space_ = open_file("space");
     }
     FaultInjection(const FaultInjection&) = delete;
     FaultInjection& operator=(const FaultInjection&) = delete;
@@ -46,14 +45,18 @@ class FaultInjection {
     static void include_self() { write_file("/proc/self/make-it-fail", "1"); }
 
     void start(long space) const {
-        put(space_, std::to_string(space));
+        set("space", std::to_string(space));
         put(probability_, "100");
     }
     void stop() const { put(probability_, "0"); }
-    /// What is left of the space.
-    [[nodiscard]] long space() const {
+    /// What is left of the space, after stop().
+    [[nodiscard]] static long space() {
         char text[32]{};
-        return ::pread(space_, text, sizeof(text) - 1, 0) > 0 ? std::atol(text) : -1;
+        // Read once only: these files have no offset to go back to.
+        const int fd = open_file("space");
+        const long size = ::read(fd, text, sizeof(text) - 1);
+        ::close(fd);
+        return size > 0 ? std::atol(text) : -1;
     }
 
   private:
@@ -71,7 +74,7 @@ class FaultInjection {
         return open_path("/sys/kernel/debug/failslab/" + name);
     }
     static void put(int fd, const std::string& value) {
-        if (::pwrite(fd, value.data(), value.size(), 0) < 0) {
+        if (::write(fd, value.data(), value.size()) < 0) {
             std::perror("fault injection");
             std::exit(2);
         }
@@ -86,7 +89,6 @@ class FaultInjection {
     }
 
     int probability_ = -1;
-    int space_ = -1;
 };
 
 struct Case {
@@ -109,7 +111,7 @@ long need_of(const FaultInjection& faults, const Setup& setup, const Case& which
                faults.start(plenty);
                const bool done = all.restrict_all(setup, which.how);
                faults.stop();
-               return done && all.count_outside(setup) == 0 ? plenty - faults.space() : -1;
+               return done && all.count_outside(setup) == 0 ? plenty - FaultInjection::space() : -1;
            })
         .value_or(-1);
 }

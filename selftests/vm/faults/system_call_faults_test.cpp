@@ -10,6 +10,7 @@
 
 #include <array>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <cerrno>
 #include <unistd.h>
 
@@ -18,23 +19,37 @@ using namespace llexec::vmtest;
 namespace {
 
 constexpr std::uint64_t fs_read_file = 1U << 2;
-constexpr const char* pinned_rulesets = "/sys/fs/bpf/llexec/llexec_rulesets";
 
-/// A map of the type, as the exec programs have one: from a load, so that its number need not be
-/// known here.
+/// The number of the map type in the running kernel.
+bpf_map_type map_type() {
+    btf* const types = btf__load_vmlinux_btf();
+    REQUIRE(types != nullptr);
+    const int id = btf__find_by_name_kind(types, "bpf_map_type", BTF_KIND_ENUM);
+    REQUIRE(id > 0);
+    const btf_type* const type = btf__type_by_id(types, static_cast<std::uint32_t>(id));
+    int number = -1;
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const auto& one = btf_enum(type)[i];
+        if (std::string(btf__name_by_offset(types, one.name_off)) ==
+            "BPF_MAP_TYPE_LANDLOCK_RULESET")
+            number = one.val;
+    }
+    btf__free(types);
+    REQUIRE(number >= 0);
+    return static_cast<bpf_map_type>(number);
+}
+
+int new_map(bpf_map_type type) {
+    return bpf_map_create(type, "faults", 4, 8, 100000, nullptr);
+}
+
+/// A map of the type.
 class Slots {
   public:
-    Slots() {
-        load({{"p", match_exe("/nonexistent") + only("/proc")}}, committing);
-        map = bpf_obj_get(pinned_rulesets);
-        REQUIRE(map >= 0);
-    }
+    Slots() : map(new_map(map_type())) { REQUIRE(map >= 0); }
     Slots(const Slots&) = delete;
     Slots& operator=(const Slots&) = delete;
-    ~Slots() {
-        ::close(map);
-        unload();
-    }
+    ~Slots() { ::close(map); }
 
     [[nodiscard]] std::uint64_t id(std::uint32_t slot) const {
         std::uint64_t value = 0;
@@ -45,7 +60,7 @@ class Slots {
         return bpf_map_update_elem(map, &slot, &value, BPF_ANY);
     }
 
-    int map = -1;
+    int map;
 };
 
 int new_ruleset() {
@@ -127,15 +142,10 @@ TEST_CASE("faults: an element of the map is deleted, or still there") {
 TEST_CASE("faults: a ruleset map is made or not, and all of it is freed") {
     if (!faults_are_possible())
         return;
-    const Slots slots;
-    bpf_map_info info{};
-    std::uint32_t size = sizeof(info);
-    REQUIRE(bpf_obj_get_info_by_fd(slots.map, &info, &size) == 0);
-    const auto type = static_cast<bpf_map_type>(info.type);
+    const bpf_map_type type = map_type();
     int map = -1;
     const Totals totals = fail_each(
-        "BPF_MAP_CREATE",
-        [&] { return map = bpf_map_create(type, "faults", 4, 8, 100000, nullptr); },
+        "BPF_MAP_CREATE", [&] { return map = new_map(type); },
         [&](bool done) {
             if (done)
                 ::close(map);
