@@ -35,7 +35,8 @@ class Journal {
     /// Without a choice: the journal if it is there, otherwise text.
     explicit Journal(std::optional<LogTo> to);
 
-    /// What cannot be written is lost: nothing waits for it, and nothing fails because of it.
+    /// What cannot be written is lost, and nothing fails because of it. A journal that does not
+    /// read is waited for: what is enforced does not depend on that.
     void say(Priority priority, const std::string& message,
              const std::vector<Field>& fields = {}) const;
 

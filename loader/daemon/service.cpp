@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <optional>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <utility>
 
 namespace llexec::daemon {
@@ -71,8 +72,9 @@ class Service {
         }
         ::sd_notify(0, "STOPPING=1");
         write_metrics();
-        journal_.say(Priority::notice, off_ ? "stopped" : "stopped; enforcement goes on");
-        return ExitCode::ok;
+        journal_.say(Priority::notice, enforcing_ ? "stopped; enforcement goes on" : "stopped");
+        // To be started again.
+        return failed_ ? ExitCode::runtime_error : ExitCode::ok;
     }
 
   private:
@@ -122,9 +124,14 @@ class Service {
 
     /// Enforcing, or switched off, and confined itself; or an error.
     Result<> start() {
+        // Of the service manager, or of tmpfiles.d; without either, llexecd confines itself to what
+        // is there.
+        ::mkdir("/run/llexec", 0755);
+        if (const auto status = read_status(); status && *status)
+            events_lost_ = (*status)->events_lost; // told by the one before
         read_settings();
         off_ = switched_off();
-        if (auto done = off_ ? switch_off() : start_enforcing(); !done)
+        if (auto done = off_ ? switch_off() : enforce(store_.read()); !done)
             return done;
         if (!options_.confine)
             return {};
@@ -133,39 +140,48 @@ class Service {
         return confine_self(own_places());
     }
 
-    Result<> start_enforcing() {
-        StoredSet stored = store_.read();
+    /// Enforces the policies of the directory. If they cannot be, what is enforced stays; if
+    /// nothing is, the last good ones are. An error: nothing is enforced.
+    Result<> enforce(const StoredSet& stored) {
         journal_.say(stored.set.diagnostics);
-        std::optional<Error> invalid;
-        if (!stored.set.ok()) {
-            invalid =
-                Error{.kind = ErrorKind::policy,
-                      .code = 0,
-                      .what = fmt::format("the policies in {} have errors", store_.directory()),
-                      .hint = {},
-                      .diagnostics = {}};
-        } else if (auto applied = apply(stored); !applied) {
-            // Only what another set could make good.
-            if (applied.error().kind != ErrorKind::policy)
-                return applied;
-            invalid = std::move(applied.error());
-        }
-        if (!invalid)
+        auto applied =
+            stored.set.ok()
+                ? apply(stored)
+                : failure(ErrorKind::policy,
+                          fmt::format("the policies in {} have errors", store_.directory()));
+        counters_.policies_valid = applied.has_value();
+        if (applied) {
+            refused_.reset();
             return settle();
-        return start_with_last_good(*invalid);
+        }
+        ++counters_.reloads_failed;
+        metrics_timer_->set(0ms);
+        refused_ = stored;
+        if (enforcing_) {
+            journal_.say(applied.error(), "nothing is changed");
+            // What mends it may be in files that were not watched before.
+            watch(current_);
+            return {};
+        }
+        // What no other policies could make good.
+        if (applied.error().kind == ErrorKind::system)
+            return applied;
+        return enforce_last_good(applied.error());
     }
 
-    Result<> start_with_last_good(const Error& invalid) {
-        counters_.policies_valid = false;
-        journal_.say(invalid, "the last good policies are used", Priority::critical);
+    Result<> enforce_last_good(const Error& why) {
+        const bool unsupported = why.kind == ErrorKind::unsupported;
         auto kept = store_.last_good();
+        if (!kept && unsupported)
+            return std::unexpected(why); // a kernel without the interface: one message
         if (!kept) {
             journal_.say(kept.error(), "there are no last good policies");
-            return failure(ErrorKind::policy, invalid.message(),
+            return failure(ErrorKind::policy, why.message(),
                            "what was enforced before, if anything, still is");
         }
         if (auto applied = apply(*kept); !applied)
-            return applied;
+            return unsupported ? std::unexpected(why) : applied;
+        journal_.say(why, "the last good policies are used", Priority::critical);
         return settle();
     }
 
@@ -227,10 +243,9 @@ class Service {
         // Before anything is looked at, so that no change is missed.
         watch(stored);
         const auto report = load(policies, settings_.enforce_at);
-        if (!report) {
-            ++counters_.reloads_failed;
+        if (!report)
             return std::unexpected(report.error());
-        }
+        enforcing_ = true;
         ++counters_.reloads;
         journal_.say(report->notes);
         current_ = stored;
@@ -253,10 +268,7 @@ class Service {
                          Priority::critical);
     }
 
-    void watch(const StoredSet& stored) {
-        std::vector<WatchedPath> paths{{.path = options_.config, .watch = Watch::content},
-                                       {.path = options_.policies, .watch = Watch::content},
-                                       {.path = std::string(off_file), .watch = Watch::content}};
+    static void add_paths(const StoredSet& stored, std::vector<WatchedPath>& paths) {
         for (const auto& [path, text] : stored.texts)
             paths.push_back({.path = path, .watch = Watch::content});
         for (const Policy& policy : stored.set.policies) {
@@ -270,6 +282,16 @@ class Service {
                 if (rule.path.starts_with('/'))
                     paths.push_back({.path = rule.path});
         }
+    }
+
+    /// What the policies of a set are about, and those that were refused; and where they are.
+    void watch(const StoredSet& stored) {
+        std::vector<WatchedPath> paths{{.path = options_.config, .watch = Watch::content},
+                                       {.path = options_.policies, .watch = Watch::content},
+                                       {.path = std::string(off_file), .watch = Watch::content}};
+        add_paths(stored, paths);
+        if (refused_)
+            add_paths(*refused_, paths);
         if (auto watched = watcher_->watch(paths); !watched)
             // Fail-open would be not to enforce; this only means to follow changes later.
             journal_.say(watched.error(), "some changes will not be followed");
@@ -294,6 +316,7 @@ class Service {
         const auto changes = watcher_->read();
         if (!changes) {
             journal_.say(changes.error(), "changes are not followed any more");
+            failed_ = true;
             loop_->stop();
             return;
         }
@@ -312,61 +335,46 @@ class Service {
     void configure(bool always) {
         const Settings before = settings_;
         read_settings();
-        const bool was_off = off_.has_value();
+        if (enforcing_ && settings_.protect != before.protect)
+            guard();
         off_ = switched_off();
         if (off_) {
-            if (!was_off)
+            if (enforcing_)
                 if (auto done = switch_off(); !done)
                     journal_.say(done.error(), "cannot be switched off", Priority::critical);
             return;
         }
-        StoredSet stored = store_.read();
-        if (!always && !was_off && counters_.policies_valid && stored.set.ok() &&
-            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at &&
-            settings_.protect == before.protect)
+        const StoredSet stored = store_.read();
+        if (!always && enforcing_ && !refused_ && stored.set.ok() &&
+            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at)
             return;
-        journal_.say(stored.set.diagnostics);
-        counters_.policies_valid = stored.set.ok();
-        if (!counters_.policies_valid) {
-            ++counters_.reloads_failed;
-            journal_.say(Priority::error, "the policies have errors: nothing is changed");
-            // What was fixed may be in files that were not read before.
-            watch_also(stored);
-            metrics_timer_->set(0ms);
-            return;
-        }
-        if (auto applied = apply(stored); !applied) {
-            counters_.policies_valid = applied.error().kind != ErrorKind::policy;
-            journal_.say(applied.error(), "nothing is changed");
-            watch_also(stored);
-            return;
-        }
-        if (auto settled = settle(); !settled)
-            journal_.say(settled.error(), "the policies are loaded", Priority::critical);
-    }
-
-    /// What is enforced, and what could not be.
-    void watch_also(const StoredSet& failed) {
-        StoredSet both = current_;
-        both.texts.insert(failed.texts.begin(), failed.texts.end());
-        both.set.policies.insert(both.set.policies.end(), failed.set.policies.begin(),
-                                 failed.set.policies.end());
-        watch(both);
+        if (auto done = enforce(stored); !done)
+            journal_.say(done.error(),
+                         enforcing_ ? "the policies are loaded" : "NOTHING IS ENFORCED",
+                         Priority::critical);
     }
 
     /// Another file stands at a path that a policy names: the same policies, resolved anew.
     void follow_objects() {
-        if (off_)
+        if (!enforcing_)
             return;
+        // What could not be loaded may have wanted just that file.
+        if (refused_ && refused_->set.ok())
+            configure(false);
         const StoredSet same = current_;
-        if (auto applied = apply(same); !applied)
+        if (auto applied = apply(same); !applied) {
+            ++counters_.reloads_failed;
+            metrics_timer_->set(0ms);
             journal_.say(applied.error(), "a change of files is not followed");
+        }
         notify_status();
     }
 
     void follow_mounts() {
-        if (watcher_->fingerprint() != fingerprint_)
-            follow_objects();
+        if (watcher_->fingerprint() == fingerprint_)
+            return;
+        configure(false);
+        follow_objects();
     }
 
     Result<> switch_off() {
@@ -377,6 +385,7 @@ class Service {
         const auto removed = unload();
         if (!removed && removed.error().kind != ErrorKind::unsupported)
             return std::unexpected(removed.error());
+        enforcing_ = false;
         metrics_timer_->set(0ms);
         return {};
     }
@@ -388,9 +397,13 @@ class Service {
     void notify_status() const { ::sd_notifyf(0, "STATUS=%s", status_line().c_str()); }
 
     [[nodiscard]] std::string status_line() const {
-        if (off_)
+        if (off_ && !enforcing_)
             return fmt::format("switched off by {}: no policy is enforced", *off_);
+        if (!enforcing_)
+            return "no policy is enforced";
         std::string line = fmt::format("{} policies enforced", current_.set.policies.size());
+        if (off_)
+            line += fmt::format("; they could not be switched off, as {} asks for", *off_);
         if (!counters_.policies_valid)
             line += fmt::format("; those in {} have errors and are not used", store_.directory());
         if (counters_.unconfined != 0)
@@ -491,7 +504,10 @@ class Service {
     PolicyStore store_;
     Reporter reporter_;
     Settings settings_;
-    StoredSet current_; ///< what is enforced
+    StoredSet current_; ///< what is enforced, if anything is
+    bool enforcing_ = false;
+    std::optional<StoredSet> refused_; ///< the directory's, while they cannot be enforced
+    bool failed_ = false;
     std::optional<std::string> off_;
     std::optional<EventLoop> loop_;
     std::optional<Watcher> watcher_;

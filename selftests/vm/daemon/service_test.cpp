@@ -366,3 +366,45 @@ TEST_CASE_METHOD(Service, "a file switches llexecd off, and its removal on again
     }
     fs::remove(off);
 }
+
+TEST_CASE_METHOD(Service, "switched on again with invalid policies, the last good ones are used") {
+    place.put("p", world.policy());
+    const fs::path off = "/etc/llexec/off";
+    fs::create_directories(off.parent_path());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    write_file(off, "");
+    CHECK(eventually([&] { return unconfined(); }));
+    place.put("p", "nonsense");
+    fs::remove(off);
+    CHECK(eventually([&] { return confined(); }));
+    CHECK(daemon.said("the last good policies are used").size() == 1);
+}
+
+TEST_CASE_METHOD(Service, "a set that lacks a file is loaded when the file is there") {
+    const fs::path wanted = world.root / "wanted";
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    place.put("p", match_exe(world.program) + enforce("missing_paths = \"error\"") +
+                       only(world.root) +
+                       "[[path_beneath]]\nallowed_access = [\"abi.all\"]\nparent = [\"" +
+                       wanted.string() + "\"]\n");
+    CHECK(eventually([&] { return !daemon.said("nothing is changed").empty(); }));
+    CHECK(confined());
+    fs::create_directories(wanted);
+    CHECK(eventually([&] { return unconfined(); }));
+}
+
+TEST_CASE_METHOD(Service, "a policy that this kernel cannot enforce does not keep the others out") {
+    place.put("p", world.policy());
+    { REQUIRE(Llexecd(place).is_ready()); }
+    unload();
+    // A right that no kernel has yet.
+    place.put("p", match_exe(world.program) + enforce("compat = \"strict\"") +
+                       "[[ruleset]]\nhandled_access_fs = [0x4000000000000000]\n");
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(daemon.said("the last good policies are used").size() == 1);
+    CHECK(confined());
+}
