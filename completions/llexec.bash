@@ -54,9 +54,9 @@ _llexec_values() {
 		_llexec_words 'cannot-restart cannot-start directory-right-on-file empty-group
 			empty-path ignored-entry kernel-lacks-right missing-path missing-program
 			multi-call-program no-match no-refer pointless-rule program-not-executable
-			relative-path replaced-by-upgrade same-program scopes-unused script-program
-			set-user-id-program single-file-write symlink-path symlink-program
-			udp-unrestricted unhandled-class' "$word"
+			relative-path replaced-by-upgrade rescue-shell same-program scopes-unused
+			script-program set-user-id-program single-file-write symlink-path
+			symlink-program udp-unrestricted unhandled-class' "$word"
 		;;
 	--cgroup)
 		_llexec_paths "/sys/fs/cgroup/${word#/}" -d

@@ -87,7 +87,7 @@ complete -c llexec -n '__llexec_using check' -l strict -d 'Treat warnings as err
 complete -c llexec -n '__llexec_using check' -l allow -d 'Silence the lint of that name' -xa '
     cannot-restart cannot-start directory-right-on-file empty-group empty-path ignored-entry kernel-lacks-right
     missing-path missing-program multi-call-program no-match no-refer pointless-rule program-not-executable
-    relative-path replaced-by-upgrade same-program scopes-unused script-program set-user-id-program
+    relative-path replaced-by-upgrade rescue-shell same-program scopes-unused script-program set-user-id-program
     single-file-write symlink-path symlink-program udp-unrestricted unhandled-class'
 complete -c llexec -n '__llexec_using check' -l text-only -d 'Look at the text of the policies only'
 complete -c llexec -n '__llexec_using check' -l sarif -d 'Print the findings as SARIF 2.1.0'

@@ -36,6 +36,11 @@ struct Lint {
 /// Looks at what policies say, and at nothing else. Findings that a policy silences are left out.
 [[nodiscard]] std::vector<Diagnostic> lint_texts(std::span<const Policy> policies);
 
+/// The lint rescue-shell alone, for whoever loads policies: what that shell is, is found out once,
+/// and of the files that policies name, only [[match]] is looked at. Findings that a policy
+/// silences are left out.
+[[nodiscard]] std::vector<Diagnostic> lint_rescue_shell(std::span<const Policy> policies);
+
 /// Looks at policies as they would be enforced on this machine: at the files that rules and
 /// [[match]] name, and at what the kernel can enforce. Findings that a policy silences are left
 /// out.

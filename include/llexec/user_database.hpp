@@ -38,4 +38,8 @@ class SystemUserDatabase final : public UserDatabase {
 /// The groups that a login of that user has, from the system's databases; none for an unknown user.
 [[nodiscard]] std::vector<std::uint32_t> groups_of_user(std::uint32_t user);
 
+/// The program that a login of that user starts, from the system's database; empty for an unknown
+/// user, and for one without.
+[[nodiscard]] std::string shell_of_user(std::uint32_t user);
+
 } // namespace llexec

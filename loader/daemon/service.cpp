@@ -8,6 +8,7 @@
 #include "llexec/attach.hpp"
 #include "llexec/events.hpp"
 #include "llexec/guard.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/processes.hpp"
 #include "llexec/settings.hpp"
@@ -248,6 +249,7 @@ class Service {
         enforcing_ = true;
         ++counters_.reloads;
         journal_.say(report->notes);
+        journal_.say(lint_rescue_shell(stored.set.policies));
         current_ = stored;
         fingerprint_ = watcher_->fingerprint();
         journal_.say(Priority::notice,

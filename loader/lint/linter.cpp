@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lint/checks.hpp"
+#include "lint/rescue_shell.hpp"
 #include "policy/text.hpp"
 
 #include <fmt/format.h>
@@ -89,6 +90,7 @@ class Linter::State {
     std::optional<KernelSupport> support;
     KernelSupport newest; ///< what rulesets are judged by
     lint::Files files;
+    lint::RescueShell rescue_shell;
 };
 
 Linter::Linter(std::optional<KernelSupport> support) : state_(std::make_unique<State>(support)) {}
@@ -106,6 +108,7 @@ std::vector<Diagnostic> Linter::check(std::span<const Policy> policies) {
         lint::check_rules(findings, state_->files);
         lint::check_programs(findings, state_->files);
         lint::check_start(findings, state_->files, state_->newest.rights);
+        state_->rescue_shell.check(findings);
         same.check(findings, state_->files);
         std::ranges::move(findings.take(), std::back_inserter(all));
     }

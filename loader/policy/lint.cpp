@@ -31,6 +31,7 @@ constexpr std::array all{
     Lint{"program-not-executable", warning, "a program of exe that cannot be executed"},
     Lint{"relative-path", warning, "a rule's path that depends on a working directory"},
     Lint{"replaced-by-upgrade", warning, "a rule on a file that a package upgrade replaces"},
+    Lint{"rescue-shell", warning, "a policy for the shell that a broken machine is repaired with"},
     Lint{"same-program", note, "several policies for one program: each is a layer"},
     Lint{"scopes-unused", note, "scopes that the policy does not use"},
     Lint{"script-program", note, "a program that is a script: its interpreter runs it"},

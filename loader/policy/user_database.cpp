@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <grp.h>
 #include <pwd.h>
+#include <utility>
 #include <vector>
 
 namespace llexec {
@@ -34,6 +35,21 @@ Result<std::optional<std::uint32_t>> look_up(const std::string& name, Query quer
     }
 }
 
+/// What `use` makes of the user's entry; `use` sees it while it lasts.
+template<class Use>
+auto of_user(std::uint32_t user, Use use) -> decltype(use(std::declval<const passwd&>())) {
+    for (std::vector<char> buffer(first_buffer);; buffer.resize(buffer.size() * 4)) {
+        passwd entry{};
+        passwd* found = nullptr;
+        const int error = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
+        if (error == ERANGE && buffer.size() < max_buffer)
+            continue;
+        if (found == nullptr)
+            return {};
+        return use(*found);
+    }
+}
+
 } // namespace
 
 Result<std::optional<std::uint32_t>> SystemUserDatabase::user_id(const std::string& name) {
@@ -47,21 +63,20 @@ Result<std::optional<std::uint32_t>> SystemUserDatabase::group_id(const std::str
 }
 
 std::vector<std::uint32_t> groups_of_user(std::uint32_t user) {
-    for (std::vector<char> buffer(first_buffer);; buffer.resize(buffer.size() * 4)) {
-        passwd entry{};
-        passwd* found = nullptr;
-        const int error = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
-        if (error == ERANGE && buffer.size() < max_buffer)
-            continue;
-        if (found == nullptr)
-            return {};
+    return of_user(user, [](const passwd& entry) -> std::vector<std::uint32_t> {
         int count = 64;
         std::vector<gid_t> groups(static_cast<std::size_t>(count));
         while (::getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0)
             groups.resize(static_cast<std::size_t>(count));
         groups.resize(static_cast<std::size_t>(count));
         return {groups.begin(), groups.end()};
-    }
+    });
+}
+
+std::string shell_of_user(std::uint32_t user) {
+    return of_user(user, [](const passwd& entry) -> std::string {
+        return entry.pw_shell == nullptr ? "" : entry.pw_shell;
+    });
 }
 
 } // namespace llexec

@@ -3,11 +3,13 @@
 // Each lint finds what it is about, and nothing where it is not so.
 #include "catch.hpp"
 #include "fakes.hpp"
+#include "lint/rescue_shell.hpp"
 #include "llexec/lint.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -85,6 +87,27 @@ std::string all(std::string_view more) {
 }
 
 using Names = std::set<std::string>;
+
+std::vector<Diagnostic> rescue_findings(const lint::RescueShell& shell, std::string_view text) {
+    const Policy policy = parse_valid(all(text));
+    lint::Findings findings(policy);
+    shell.check(findings);
+    return findings.take();
+}
+
+/// An environment variable, until the end of the scope. The tests are one thread.
+class Variable {
+  public:
+    Variable(const char* name, const std::string& value) : name_(name) {
+        ::setenv(name, value.c_str(), 1); // NOLINT(concurrency-mt-unsafe)
+    }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+    ~Variable() { ::unsetenv(name_); } // NOLINT(concurrency-mt-unsafe)
+
+  private:
+    const char* name_;
+};
 
 } // namespace
 
@@ -234,6 +257,111 @@ TEST_CASE("two policies for one program are found, under any of its names") {
     };
     CHECK(lints_of({for_user(1), for_user(2)}).empty());
     CHECK(lints_of({for_user(1), for_user(2), for_user(1)}) == Names{"same-program"});
+}
+
+TEST_CASE("a policy that is enforced on the rescue shell is found") {
+    const Files files;
+    const lint::RescueShell shell(files / "program", {});
+    const auto finds = [&](std::string_view match) {
+        return !rescue_findings(shell, match).empty();
+    };
+    CHECK(finds(matching(files / "program")));
+    CHECK(finds(matching(files / "program-link")));
+    CHECK(finds(fmt::format("[[match]]\nexe_beneath = [\"{}\"]\n", files / "")));
+    CHECK(finds("[[match]]\nuser = [\"root\"]\n"));
+    CHECK(finds("[[match]]\ngroup = [\"root\"]\n"));
+    for (const char* cgroup :
+         {"/", "/system.slice", "/system.slice/rescue.service", "/system.slice/emergency.service"})
+        CHECK(finds(fmt::format("[[match]]\ncgroup = [\"{}\"]\n", cgroup)));
+    // What keeps it out, one key at a time.
+    CHECK_FALSE(finds(matching(files / "script")));
+    CHECK_FALSE(finds(fmt::format("[[match]]\nexe_beneath = [\"{}\"]\n", files / "dir")));
+    CHECK_FALSE(finds("[[match]]\nuser = [\"www-data\"]\n"));
+    CHECK_FALSE(finds("[[match]]\ngroup = [\"www-data\"]\n"));
+    CHECK_FALSE(finds("[[match]]\ncgroup = [\"/user.slice\"]\n"));
+    CHECK_FALSE(finds("[[match]]\nuser = [\"root\"]\ncgroup = [\"/user.slice\"]\n"));
+    CHECK_FALSE(finds(matching(files / "program") + "user = [\"www-data\"]\n"));
+    CHECK_FALSE(finds(""));
+    // What is only reported, and what the policy says that it means.
+    CHECK_FALSE(finds(matching(files / "program") + "[enforce]\nmode = \"observe\"\n"));
+    CHECK_FALSE(finds(matching(files / "program") + "[lint]\nallow = [\"rescue-shell\"]\n"));
+}
+
+TEST_CASE("the finding about the rescue shell has the block, the shell and the way out") {
+    const Files files;
+    const lint::RescueShell shell(files / "program-link", {});
+    const auto found = rescue_findings(
+        shell, "[[match]]\nuser = [\"www-data\"]\n\n[[match]]\nuser = [\"root\"]\n");
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].severity == Severity::warning);
+    CHECK(found[0].lint == "rescue-shell");
+    CHECK(found[0].file == "test.toml");
+    // handles_all has five lines.
+    CHECK(found[0].position.line == 9);
+    CHECK(found[0].message ==
+          fmt::format("this block selects root's shell '{}' in rescue.target or emergency.target",
+                      files / "program"));
+    CHECK(found[0].advice == "exclude it: name programs, users or a cgroup in this block; "
+                             "llexec.off on the kernel's command line is the way out");
+}
+
+TEST_CASE("what starts the rescue shell hands its domain down") {
+    const Files files;
+    const std::string policy = matching(files / "dir/starter");
+    std::ofstream(files / "dir/starter") << "text\n";
+    fs::permissions(files / "dir/starter", fs::perms(0755));
+    const lint::RescueShell shell(files / "program", {files / "nothing", files / "dir/starter"});
+    const auto found = rescue_findings(shell, policy);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].message ==
+          fmt::format("this block selects '{}' in rescue.target or emergency.target, and root's "
+                      "shell '{}' is started inside its domain",
+                      files / "dir/starter", files / "program"));
+    // One finding, about the shell, if both are selected.
+    const auto both = rescue_findings(shell, "[[match]]\nuser = [\"root\"]\n");
+    REQUIRE(both.size() == 1);
+    CHECK(both[0].message.starts_with("this block selects root's shell"));
+    // Without it among the starters, its policy is none for the shell.
+    CHECK(rescue_findings(lint::RescueShell(files / "program", {}), policy).empty());
+}
+
+TEST_CASE("the rescue shell is sh where root's does not exist") {
+    const Files files;
+    const std::string sh = matching("/bin/sh");
+    for (const std::string& none : {std::string(), files / "nothing", std::string("program")})
+        CHECK(rescue_findings(lint::RescueShell(none, {}), sh).size() == 1);
+    CHECK(rescue_findings(lint::RescueShell(files / "program", {}), sh).empty());
+    // A shell that is a script is selected by its interpreter too.
+    CHECK(rescue_findings(lint::RescueShell(files / "script", {}), sh).size() == 1);
+}
+
+TEST_CASE("this machine's rescue shell is looked at by check, and by whoever loads policies") {
+    const Files files;
+    const Policy mine = parse_valid(all(matching(files / "program")));
+    const Policy everything = parse_valid(all("[[match]]\nuser = [\"root\"]\n"));
+    const auto names = [](const std::vector<Diagnostic>& found) {
+        Names result;
+        for (const Diagnostic& finding : found)
+            result.insert(finding.lint);
+        return result;
+    };
+    const auto loading = [](const Policy& policy) {
+        return lint_rescue_shell(std::span(&policy, 1));
+    };
+    const auto checking = [](const Policy& policy) {
+        return Linter(support_of_abi(11)).check(std::span(&policy, 1));
+    };
+    CHECK(names(loading(everything)) == Names{"rescue-shell"});
+    CHECK(names(checking(everything)).contains("rescue-shell"));
+    CHECK(loading(mine).empty());
+    CHECK_FALSE(names(checking(mine)).contains("rescue-shell"));
+    // As sulogin(8) has it: this goes before the user database.
+    for (const char* name : {"SUSHELL", "sushell"}) {
+        const Variable variable(name, files / "program");
+        CHECK(names(loading(mine)) == Names{"rescue-shell"});
+        CHECK(names(checking(mine)).contains("rescue-shell"));
+    }
+    CHECK(loading(mine).empty());
 }
 
 TEST_CASE("a policy silences lints by name") {
