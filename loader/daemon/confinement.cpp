@@ -54,6 +54,7 @@ Policy own_policy(const OwnPlaces& places, int abi) {
     grant(policy, places.program, fs_rights({"execute", "read_file"}));
     for (const std::string& path : places.sockets)
         grant(policy, path, fs_rights({"read_file", "read_dir", "resolve_unix"}));
+    std::ranges::sort(policy.paths, {}, &PathRule::path);
     return policy;
 }
 

@@ -19,7 +19,8 @@ struct OwnPlaces {
     std::string program;              ///< the self-test's, which it executes
 };
 
-/// The Landlock policy that llexecd enforces on itself: handles everything that the kernel does.
+/// The Landlock policy that llexecd enforces on itself: handles everything that a kernel of that
+/// ABI does, but abstract unix sockets, which the service manager's may be.
 [[nodiscard]] Policy own_policy(const OwnPlaces& places, int abi);
 
 /// Enforces it on all threads of this process, for good.

@@ -49,8 +49,11 @@ Result<> replace_file(const std::string& path, const std::string& text, mode_t m
         ::unlink(fresh.c_str());
         return written;
     }
-    if (::rename(fresh.c_str(), path.c_str()) != 0)
-        return system_error(errno, "cannot replace " + path);
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        ::unlink(fresh.c_str());
+        return system_error(error, "cannot replace " + path);
+    }
     const UniqueFd directory(
         ::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory.valid() || ::fsync(directory.get()) != 0)

@@ -79,7 +79,7 @@ std::unexpected<Error> damaged(const std::string& path, std::string_view what) {
 /// Fills in what the file says; false if it says something else.
 bool decode(const std::string& text, StoredSet& stored) {
     const Json json = Json::parse(text, nullptr, false);
-    if (!json.is_object() || json.value("format", 0) != format_version)
+    if (!json.is_object() || !json.contains("format") || json["format"] != format_version)
         return false;
     const auto policies = json.find("policies");
     const auto files = json.find("files");

@@ -54,5 +54,15 @@ TEST_CASE("a path component is found whole") {
 
 TEST_CASE("control characters are made visible") {
     CHECK(printable("a\nb\x1b[0m") == "a\\x0ab\\x1b[0m");
+    CHECK(printable(std::string_view("a\0\t\x7f", 4)) == "a\\x00\\x09\\x7f");
     CHECK(printable("\u00e9") == "\u00e9");
+    CHECK(printable("\u20ac \u00db \u69db \U0001f49b \u00a0") ==
+          "\u20ac \u00db \u69db \U0001f49b \u00a0");
+    // Of a terminal: U+0085 ends a line, U+009B starts a sequence; as a byte of another encoding
+    // too.
+    CHECK(printable("a\u0085\u009bb") == "a\\xc2\\x85\\xc2\\x9bb");
+    CHECK(printable("a\x9b\x85") == "a\\x9b\\x85");
+    CHECK(printable("\u00e9\x9b") == "\u00e9\\x9b");
+    CHECK(printable("\xc2") == "\xc2");
+    CHECK(printable("\xe9\n") == "\xe9\\x0a");
 }

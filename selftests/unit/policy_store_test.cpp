@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The last good policies: kept, found again, and not believed when they are damaged. Files that are
+// trusted belong to root, in directories where nobody else can write: tests that need such a place
+// are skipped where there is none.
+#include "policy_store.hpp"
+
+#include "catch.hpp"
+#include "fakes.hpp"
+#include "llexec/trusted_files.hpp"
+
+#include <fmt/format.h>
+#include <sha256.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace llexec;
+using namespace llexec::daemon;
+using llexec::testing::meaning;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A directory of its own, for policies and what is kept.
+class Place {
+  public:
+    explicit Place(const fs::path& parent) {
+        std::string name = (parent / "llexec-store-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        root_ = fs::canonical(name);
+        fs::create_directory(root_ / "policies");
+        fs::create_directory(root_ / "state");
+        for (const char* directory : {"policies", "state"})
+            fs::permissions(root_ / directory, fs::perms(0755));
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+        std::error_code ignored;
+        fs::remove_all(root_, ignored);
+    }
+
+    [[nodiscard]] std::string operator/(const std::string& below) const { return root_ / below; }
+
+    void write(const std::string& file, const std::string& text) const {
+        std::ofstream(root_ / file) << text;
+        fs::permissions(root_ / file, fs::perms(0644));
+    }
+
+    [[nodiscard]] std::string kept() const {
+        std::ostringstream text;
+        text << std::ifstream(root_ / "state/last-good.json").rdbuf();
+        return text.str();
+    }
+
+    /// As keep() would write this document.
+    void write_kept(const std::string& document) const {
+        std::array<char, SHA256_DIGEST_STRING_LENGTH> digest{};
+        ::SHA256Data(reinterpret_cast<const std::uint8_t*>(document.data()), document.size(),
+                     digest.data());
+        write("state/last-good.json", fmt::format("{}\n{}\n", digest.data(), document));
+    }
+
+    [[nodiscard]] PolicyStore store() const {
+        return {(root_ / "policies").string(), (root_ / "state").string()};
+    }
+
+  private:
+    fs::path root_;
+};
+
+/// Where files are trusted; says why there is none.
+std::optional<fs::path> trusted_parent() {
+    if (::geteuid() != 0) {
+        WARN("skipped: only files of root are trusted, and this is user " << ::geteuid());
+        return std::nullopt;
+    }
+    std::string why;
+    for (const fs::path& parent : {fs::temp_directory_path(), fs::path("/run")}) {
+        if (::access(parent.c_str(), W_OK) != 0)
+            continue;
+        const Place place(parent);
+        place.write("state/file", "");
+        const auto opened = open_trusted_file(place / "state/file");
+        if (opened)
+            return parent;
+        why += "; " + opened.error().message();
+    }
+    WARN("skipped: no directory for temporary files is trusted" << why);
+    return std::nullopt;
+}
+
+constexpr const char* web = "include = [\"shared.inc\"]\n[[match]]\nuser = [\"root\"]\n"
+                            "[[ruleset]]\nscoped = [\"signal\"]\n";
+constexpr const char* shared = "[[ruleset]]\nscoped = [\"abstract_unix_socket\"]\n";
+constexpr const char* mail = R"({"match": [{"user": [0]}], "ruleset": [{"scoped": ["signal"]}]})";
+
+void write_policies(const Place& place) {
+    place.write("policies/web.toml", web);
+    place.write("policies/shared.inc", shared);
+    place.write("policies/mail.json", mail);
+}
+
+/// Of a set without errors, all that its policies mean.
+std::vector<std::string> meanings(const PolicySet& set) {
+    for (const Diagnostic& diagnostic : set.diagnostics)
+        UNSCOPED_INFO(diagnostic.file << ": " << diagnostic.message);
+    CHECK(set.ok());
+    std::vector<std::string> result;
+    for (const Policy& policy : set.policies)
+        result.push_back(policy.name + " " + meaning(policy));
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("what is kept is a file of its owner's, with its digest, and replaces the one before") {
+    const Place place(fs::temp_directory_path());
+    StoredSet stored;
+    stored.policies = {"/p/a.toml"};
+    stored.texts = {{"/p/a.toml", "text \"1\"\n"}};
+    REQUIRE(place.store().keep(stored).has_value());
+    struct stat status{};
+    REQUIRE(::stat((place / "state/last-good.json").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0600);
+    const std::string first = place.kept();
+    place.write_kept(
+        R"({"files":{"/p/a.toml":"text \"1\"\n"},"format":1,"policies":["/p/a.toml"]})");
+    CHECK(place.kept() == first);
+    stored.texts["/p/a.toml"] = "text 2\n";
+    REQUIRE(place.store().keep(stored).has_value());
+    CHECK(place.kept() != first);
+    // Nothing is left beside it.
+    CHECK(std::distance(fs::directory_iterator(place / "state"), fs::directory_iterator()) == 1);
+    fs::remove_all(place / "state");
+    CHECK_FALSE(place.store().keep(stored).has_value());
+}
+
+TEST_CASE("a directory of policies that is missing, or not root's alone, is an error of the set") {
+    const PolicyStore none("/nonexistent-llexec/policies.d", "/nonexistent-llexec");
+    CHECK(none.directory() == "/nonexistent-llexec/policies.d");
+    const StoredSet missing = none.read();
+    CHECK_FALSE(missing.set.ok());
+    CHECK(missing.set.policies.empty());
+    const auto last = none.last_good();
+    REQUIRE_FALSE(last.has_value());
+    CHECK(last.error().kind == ErrorKind::system);
+    CHECK(last.error().code == ENOENT);
+
+    const Place place(fs::temp_directory_path());
+    write_policies(place);
+    fs::permissions(place / "policies", fs::perms(0777));
+    const StoredSet untrusted = place.store().read();
+    CHECK_FALSE(untrusted.set.ok());
+    CHECK(untrusted.set.policies.empty());
+    CHECK(untrusted.texts.empty());
+}
+
+TEST_CASE("what others can write to was not kept by llexecd") {
+    const Place place(fs::temp_directory_path());
+    REQUIRE(place.store().keep({}).has_value());
+    fs::permissions(place / "state", fs::perms(0777));
+    const auto last = place.store().last_good();
+    REQUIRE_FALSE(last.has_value());
+    CHECK(last.error().kind == ErrorKind::policy);
+}
+
+TEST_CASE("policies that are kept are found again, whatever became of their files") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    write_policies(place);
+    const PolicyStore store = place.store();
+    const StoredSet read = store.read();
+    const auto meant = meanings(read.set);
+    REQUIRE(meant.size() == 2);
+    CHECK(read.policies == std::vector{place / "policies/mail.json", place / "policies/web.toml"});
+    CHECK(read.texts == std::map<std::string, std::string>{{place / "policies/mail.json", mail},
+                                                           {place / "policies/shared.inc", shared},
+                                                           {place / "policies/web.toml", web}});
+    REQUIRE(store.keep(read).has_value());
+    fs::remove_all(place / "policies");
+    const auto last = store.last_good();
+    REQUIRE(last.has_value());
+    CHECK(meanings(last->set) == meant);
+    CHECK(last->policies == read.policies);
+    CHECK(last->texts == read.texts);
+}
+
+TEST_CASE("a directory without policies is a set without policies, and is kept as that") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    place.write("policies/README", "no policy");
+    const PolicyStore store = place.store();
+    const auto none = store.last_good();
+    REQUIRE_FALSE(none.has_value());
+    CHECK(none.error().kind == ErrorKind::system);
+    CHECK(none.error().code == ENOENT);
+    const StoredSet read = store.read();
+    CHECK(meanings(read.set).empty());
+    REQUIRE(store.keep(read).has_value());
+    const auto last = store.last_good();
+    REQUIRE(last.has_value());
+    CHECK(meanings(last->set).empty());
+}
+
+TEST_CASE("a policy that root alone cannot have written is an error of the set") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    write_policies(place);
+    CHECK(place.store().read().set.ok());
+    for (const char* file : {"policies/web.toml", "policies/shared.inc"}) {
+        CAPTURE(file);
+        fs::permissions(place / file, fs::perms(0666));
+        const StoredSet read = place.store().read();
+        CHECK(has_errors(read.set.diagnostics));
+        CHECK_FALSE(read.texts.contains(place / file));
+        fs::permissions(place / file, fs::perms(0644));
+    }
+    CHECK(place.store().read().set.ok());
+}
+
+TEST_CASE("what is kept and was changed since is not used") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    write_policies(place);
+    const PolicyStore store = place.store();
+    REQUIRE(store.keep(store.read()).has_value());
+    const std::string kept = place.kept();
+    const auto message_with = [&](const std::string& content) {
+        place.write("state/last-good.json", content);
+        const auto last = store.last_good();
+        if (last)
+            return std::string();
+        CHECK(last.error().kind == ErrorKind::policy);
+        return last.error().message();
+    };
+    CHECK(message_with(kept).empty());
+    std::string changed = kept;
+    changed.replace(changed.find("signal"), 6, "sign@l");
+    CHECK(message_with(changed).ends_with("is damaged: its digest is another one"));
+    changed = kept;
+    changed[0] = changed[0] == '0' ? '1' : '0';
+    CHECK(message_with(changed).ends_with("is damaged: its digest is another one"));
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{10}, kept.size() / 2, kept.size() - 1}) {
+        CAPTURE(size);
+        CHECK(message_with(kept.substr(0, size)).ends_with("is damaged: it is cut off"));
+    }
+    CHECK(message_with(kept).empty());
+    // Whoever else can write to it could have made a digest.
+    fs::permissions(place / "state/last-good.json", fs::perms(0646));
+    const auto last = store.last_good();
+    REQUIRE_FALSE(last.has_value());
+    CHECK(last.error().kind == ErrorKind::policy);
+}
+
+TEST_CASE("what another version kept is not used") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    place.write_kept(R"({"files":{},"format":1,"policies":[]})");
+    CHECK(place.store().last_good().has_value());
+    for (const char* document :
+         {R"({"files":{},"format":2,"policies":[]})", R"({"files":{},"format":"1","policies":[]})",
+          R"({"files":{},"format":null,"policies":[]})", R"({"files":{},"policies":[]})",
+          R"({"files":[],"format":1,"policies":[]})", R"({"files":{},"format":1,"policies":{}})",
+          R"({"files":{},"format":1})", R"({"format":1,"policies":[]})",
+          R"({"files":{"a":1},"format":1,"policies":[]})",
+          R"({"files":{},"format":1,"policies":[1]})", "[]", "1", "", "{"}) {
+        CAPTURE(document);
+        place.write_kept(document);
+        const auto last = place.store().last_good();
+        REQUIRE_FALSE(last.has_value());
+        CHECK(last.error().kind == ErrorKind::policy);
+        CHECK(last.error().message().ends_with("is damaged: it was written by another version"));
+    }
+}
+
+TEST_CASE("policies that were kept and are not valid any more are told with what is wrong") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    StoredSet stored;
+    stored.policies = {"/p/a.toml"};
+    stored.texts = {{"/p/a.toml", "[[ruleset]]\nscoped = [\"signal\"]\n"}};
+    REQUIRE(place.store().keep(stored).has_value());
+    CHECK(place.store().last_good().has_value());
+    // A right that this version does not know; a file that it includes, or itself, is not there.
+    for (const char* text : {"[[ruleset]]\nscoped = [\"telepathy\"]\n",
+                             "include = [\"b.toml\"]\n[[ruleset]]\nscoped = [\"signal\"]\n", ""}) {
+        CAPTURE(text);
+        stored.texts = {{"/p/a.toml", text}};
+        if (*text == '\0')
+            stored.texts.clear();
+        REQUIRE(place.store().keep(stored).has_value());
+        const auto last = place.store().last_good();
+        REQUIRE_FALSE(last.has_value());
+        CHECK(last.error().kind == ErrorKind::policy);
+        CHECK(has_errors(last.error().diagnostics));
+    }
+}
