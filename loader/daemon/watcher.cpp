@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -50,11 +51,14 @@ Result<int> Watcher::add(int directory, const std::string& path) {
 Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     bool fresh = false;
     const auto watch = [&](int fd, const std::string& of) -> Result<Directory*> {
+        if (const auto known = directories.by_path.find(of); known != directories.by_path.end())
+            return &directories.by_wd[known->second];
         const auto wd = add(fd, of);
         if (!wd)
             return std::unexpected(wd.error());
-        fresh = fresh || !directories.contains(*wd);
-        return &directories[*wd];
+        fresh = true;
+        directories.by_path.emplace(of, *wd);
+        return &directories.by_wd[*wd];
     };
     const auto end = walk_path(path.path, [&](const PathStep& step) -> Result<> {
         if (step.name.empty())
@@ -81,7 +85,11 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
 Result<> Watcher::watch(const std::vector<WatchedPath>& paths) {
     Directories directories;
     std::optional<Error> error;
-    for (const WatchedPath& path : paths)
+    paths_ = paths;
+    // Many policies name the same directories.
+    std::ranges::sort(paths_);
+    paths_.erase(std::ranges::unique(paths_).begin(), paths_.end());
+    for (const WatchedPath& path : paths_)
         // Once more where directories were not watched yet: what happened between looking a name up
         // and watching its directory is seen then.
         for (bool again = true; again;) {
@@ -92,10 +100,9 @@ Result<> Watcher::watch(const std::vector<WatchedPath>& paths) {
                 error = walked.error();
         }
     for (const auto& [wd, directory] : directories_)
-        if (!directories.contains(wd))
+        if (!directories.by_wd.contains(wd))
             ::inotify_rm_watch(inotify_.get(), wd);
-    directories_ = std::move(directories);
-    paths_ = paths;
+    directories_ = std::move(directories.by_wd);
     if (error)
         return std::unexpected(std::move(*error));
     return {};

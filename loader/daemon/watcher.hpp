@@ -23,6 +23,8 @@ enum class Watch : std::uint8_t {
 struct WatchedPath {
     std::string path;
     Watch watch = Watch::object;
+
+    friend auto operator<=>(const WatchedPath&, const WatchedPath&) = default;
 };
 
 /// What has changed.
@@ -58,14 +60,19 @@ class Watcher {
         std::map<std::string, std::uint8_t> names; ///< Watch flags, by entry
         std::uint8_t all = 0;                      ///< of any entry
     };
-    using Directories = std::map<int, Directory>; ///< by watch descriptor
+    /// Those that one call of watch() watches.
+    struct Directories {
+        std::map<int, Directory> by_wd;
+        /// One that is replaced meanwhile is told by the watch on the one above it.
+        std::map<std::string, int> by_path;
+    };
 
     Result<bool> walk(const WatchedPath& path, Directories& directories);
     Result<int> add(int directory, const std::string& path);
     void note(const inotify_event& event, Changes& changes) const;
 
     UniqueFd inotify_;
-    Directories directories_;
+    std::map<int, Directory> directories_;
     std::vector<WatchedPath> paths_;
 };
 
