@@ -20,7 +20,7 @@ class WayOut {
 
 TEST_CASE_METHOD(WayOut, "a program that is installed in llexec's place is never selected") {
     CAPTURE(point);
-    for (const fs::path path : {"/usr/local/bin/llexec", "/usr/local/sbin/llexecd"}) {
+    for (const fs::path path : {LLEXEC_INSTALLED_CLI, LLEXEC_INSTALLED_DAEMON}) {
         CAPTURE(path);
         fs::remove(path);
         load({{"p", match("cgroup = [\"/vmtest\"]") + only(world.open)}}, point);
@@ -38,7 +38,7 @@ TEST_CASE_METHOD(WayOut, "a program that is installed in llexec's place is never
 
 TEST_CASE_METHOD(WayOut, "a policy about llexec's place is an error") {
     const Ended ended =
-        try_load({{"p", match_exe("/usr/local/bin/llexec") + only(world.open)}}, point);
+        try_load({{"p", match_exe(LLEXEC_INSTALLED_CLI) + only(world.open)}}, point);
     CHECK(ended.code() == 4);
     CHECK(Json::parse(ended.out)["diagnostics"][0]["line"] == 3);
 }
