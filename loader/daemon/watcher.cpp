@@ -51,13 +51,19 @@ Result<int> Watcher::add(int directory, const std::string& path) {
 Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     bool fresh = false;
     const auto watch = [&](int fd, const std::string& of) -> Result<Directory*> {
-        if (const auto known = directories.by_path.find(of); known != directories.by_path.end())
+        // Not by its path: another one may stand there by now.
+        struct stat status{};
+        if (::fstat(fd, &status) != 0)
+            return system_error(errno, "cannot look at the directory " + of);
+        const std::pair inode{status.st_dev, status.st_ino};
+        if (const auto known = directories.by_inode.find(inode);
+            known != directories.by_inode.end())
             return &directories.by_wd[known->second];
         const auto wd = add(fd, of);
         if (!wd)
             return std::unexpected(wd.error());
         fresh = true;
-        directories.by_path.emplace(of, *wd);
+        directories.by_inode.emplace(inode, *wd);
         return &directories.by_wd[*wd];
     };
     const auto end = walk_path(path.path, [&](const PathStep& step) -> Result<> {

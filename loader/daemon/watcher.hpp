@@ -10,6 +10,8 @@
 #include <map>
 #include <string>
 #include <sys/inotify.h>
+#include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace llexec::daemon {
@@ -63,8 +65,7 @@ class Watcher {
     /// Those that one call of watch() watches.
     struct Directories {
         std::map<int, Directory> by_wd;
-        /// One that is replaced meanwhile is told by the watch on the one above it.
-        std::map<std::string, int> by_path;
+        std::map<std::pair<dev_t, ino_t>, int> by_inode; ///< watch descriptors
     };
 
     Result<bool> walk(const WatchedPath& path, Directories& directories);
