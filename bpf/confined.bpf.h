@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "errno.bpf.h"
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 #include "maps.bpf.h"
@@ -18,21 +19,24 @@
 #define CLONE_THREAD 0x00010000
 
 /* Adds to what is known of a domain. There are no more policies than the domain has layers. */
-static __always_inline void note_enforced(struct llexec_confined *confined, __u64 policy)
+__global int note_enforced(struct llexec_confined *confined, __u64 policy)
 {
+	if (!confined)
+		return 0;
 	for (__u32 i = 0; i < LLEXEC_MAX_LAYERS; i++) {
 		if (i >= confined->n_policies) {
 			confined->policies[i] = policy;
 			confined->n_policies = i + 1;
-			return;
+			return 0;
 		}
 		if (confined->policies[i] == policy)
-			return;
+			return 0;
 	}
+	return 0;
 }
 
 /* The calling process executes a program in a domain that, besides what it had before, enforces these policies. */
-static __noinline int remember_confined(const struct llexec_confined *enforced)
+__global int remember_confined(const struct llexec_confined *enforced)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct llexec_confined *confined;

@@ -325,12 +325,12 @@ __global int add_groups(__u64 generation)
 	return walk.result;
 }
 
-static __noinline int report(const struct linux_binprm *bprm, struct llexec_policy *policy, __u64 generation,
-			     __u32 outcome, __s32 error)
+__global int report(const struct linux_binprm *bprm __arg_trusted, struct llexec_policy *policy, __u64 generation,
+		    __u32 outcome, __s32 error)
 {
 	struct llexec_event *event;
 
-	if (!bprm || !policy)
+	if (!policy)
 		return 0;
 
 	event = bpf_ringbuf_reserve(&llexec_events, sizeof(*event), 0);
@@ -359,7 +359,7 @@ static __noinline int report(const struct linux_binprm *bprm, struct llexec_poli
  * Enforces one policy. Returns 0 if the execution may go on, -EAGAIN if the generation is not current any more, and
  * another negative errno if the execution must not go on: fail-closed unless the policy says on_error = "allow".
  */
-static __noinline int enforce_policy(const struct linux_binprm *bprm, __u64 generation, __u32 index, bool staging)
+__global int enforce_policy(const struct linux_binprm *bprm __arg_trusted, __u64 generation, __u32 index, bool staging)
 {
 	struct llexec_policy *policy = policy_of(generation, index);
 	__u32 slot, mode, on_error, flags, outcome = LLEXEC_APPLIED;

@@ -10,9 +10,13 @@
 #define ENAMETOOLONG 36
 
 /*
- * The functions that are not static take no kernel pointers: the verifier checks each of them once and on its own, not
- * for each way to get there. Without that, the loops would multiply.
+ * The verifier checks each function that is not static once and on its own, not for each way to get there. Without that,
+ * the loops would multiply. Such a function takes numbers, pointers to memory of a known size, which may be NULL for all
+ * that the verifier knows, and kernel objects that the caller holds.
  */
 #define __global __attribute__((noinline))
+#ifndef __arg_trusted
+#define __arg_trusted __attribute__((btf_decl_tag("arg:trusted")))
+#endif
 
 #endif /* LLEXEC_ERRNO_BPF_H */

@@ -11,6 +11,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "errno.bpf.h"
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 #include "llexec/name_hash.h"
@@ -31,22 +32,35 @@ struct path_walk {
 	__u32 done;
 };
 
+/* Zeroed, so that the bytes behind a name do not matter. */
+struct name_buffer {
+	__u64 words[LLEXEC_NAME_SIZE / 8];
+};
+
+/* Adds a name of the kernel's to a hash. 0 if it cannot be read. */
+__global __u64 hash_kernel_name(__u64 hash, __u64 name, struct name_buffer *zeroed)
+{
+	long size;
+
+	if (!zeroed)
+		return 0;
+	size = bpf_probe_read_kernel_str(zeroed->words, sizeof(zeroed->words), (const void *)name);
+	return size < 0 ? 0 : llexec_hash_name(hash, zeroed->words, size);
+}
+
 static long hash_component(__u32 i, struct path_walk *walk)
 {
-	/* Zeroed, so that the bytes behind the name do not matter. */
-	__u64 name[LLEXEC_NAME_SIZE / 8] = {};
+	struct name_buffer name = {};
 	struct dentry *dentry = walk->dentry;
 	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-	long size;
 
 	if (parent == dentry || !parent) {
 		walk->done = true;
 		return 1;
 	}
-	size = bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
-	if (size < 0)
+	walk->hash = hash_kernel_name(walk->hash, (__u64)BPF_CORE_READ(dentry, d_name.name), &name);
+	if (!walk->hash)
 		return 1;
-	walk->hash = llexec_hash_name(walk->hash, name, size);
 	walk->dentry = parent;
 	return 0;
 }

@@ -69,18 +69,15 @@ struct cgroup_walk {
 	__s32 result;
 };
 
-/* Adds a name to a hash. 0 if it cannot be read. */
-__global __u64 hash_kernel_name(__u64 hash, __u64 name)
+/* The stack is too small. */
+static __always_inline __u64 hash_cgroup_name(__u64 hash, __u64 name)
 {
 	struct llexec_places *places = these_places(0);
-	long size;
 
 	if (!places)
 		return 0;
-	/* Zeroed, so that the bytes behind the name do not matter. */
 	__builtin_memset(places->name, 0, sizeof(places->name));
-	size = bpf_probe_read_kernel_str(places->name, sizeof(places->name), (const void *)name);
-	return size < 0 ? 0 : llexec_hash_name(hash, places->name, size);
+	return hash_kernel_name(hash, name, (struct name_buffer *)places->name);
 }
 
 static long note_cgroup(__u32 i, struct cgroup_walk *walk)
@@ -89,7 +86,7 @@ static long note_cgroup(__u32 i, struct cgroup_walk *walk)
 
 	if (i) {
 		bpf_core_read(&cgroup, sizeof(cgroup), &own->ancestors[i]);
-		walk->hash = hash_kernel_name(walk->hash, (__u64)BPF_CORE_READ(cgroup, kn, name));
+		walk->hash = hash_cgroup_name(walk->hash, (__u64)BPF_CORE_READ(cgroup, kn, name));
 		if (!walk->hash)
 			return 1;
 	}
