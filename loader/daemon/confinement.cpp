@@ -87,9 +87,10 @@ Result<> drop_capabilities() {
             if (::cap_set_flag(wanted.get(), set, 1, &capability, CAP_SET) != 0)
                 return system_error(errno, "cannot name a capability");
     }
-    // Of root, a program that is executed gets what is in the bounding set. (Without CAP_SETPCAP
-    // the service manager has to have bounded it.)
-    for (cap_value_t capability = 0; capability <= CAP_LAST_CAP; ++capability)
+    // All that this kernel has, known to the headers or not. Of root, a program that is executed
+    // gets what is in the bounding set. (Without CAP_SETPCAP the service manager has to have
+    // bounded it.)
+    for (cap_value_t capability = 0; capability < cap_max_bits(); ++capability)
         if (std::ranges::find(kept, capability) == kept.end())
             ::cap_drop_bound(capability);
     if (::cap_set_proc(wanted.get()) != 0)

@@ -88,6 +88,9 @@ Result<> EventLoop::on_poll(int fd, std::uint32_t events, Handler handler) {
 }
 
 void EventLoop::forget(int fd) {
+    // Signals and timers have none.
+    if (fd < 0)
+        return;
     impl_->sources.remove_if([fd](const Source& source) { return source.fd == fd; });
 }
 

@@ -99,7 +99,22 @@ bool decode(const std::string& text, StoredSet& stored) {
     return true;
 }
 
+/// Of users and groups, in the order of the texts.
+std::vector<std::uint32_t> numbers_of(const PolicySet& set) {
+    std::vector<std::uint32_t> numbers;
+    for (const Policy& policy : set.policies)
+        for (const MatchBlock& block : policy.match)
+            for (const auto* principals : {&block.users, &block.groups})
+                for (const Principal& principal : *principals)
+                    numbers.push_back(principal.id);
+    return numbers;
+}
+
 } // namespace
+
+bool mean_the_same(const StoredSet& one, const StoredSet& other) {
+    return one.texts == other.texts && numbers_of(one.set) == numbers_of(other.set);
+}
 
 PolicyStore::PolicyStore(std::string directory, std::string state)
     : directory_(std::move(directory)), state_(std::move(state)) {}

@@ -19,6 +19,10 @@ struct StoredSet {
     std::map<std::string, std::string> texts; ///< by path: theirs, and those that they include
 };
 
+/// Whether they have the same texts, and the names of users and groups in them are the same
+/// numbers.
+[[nodiscard]] bool mean_the_same(const StoredSet& one, const StoredSet& other);
+
 class PolicyStore {
   public:
     /// `directory`: of policies. `state`: a directory of llexecd's own.

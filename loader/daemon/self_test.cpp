@@ -50,9 +50,11 @@ Result<siginfo_t> wait_for(pid_t pid) {
     const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     pollfd wanted{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
     int ready = -1;
-    do
-        ready = ::poll(&wanted, 1, patience_ms);
-    while (ready < 0 && errno == EINTR);
+    // poll(2) would wait for a descriptor that is not valid all the same.
+    if (pidfd.valid())
+        do
+            ready = ::poll(&wanted, 1, patience_ms);
+        while (ready < 0 && errno == EINTR);
     if (ready <= 0)
         ::kill(pid, SIGKILL);
     siginfo_t ended{};

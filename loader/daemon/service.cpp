@@ -3,14 +3,12 @@
 
 #include "cgroups.hpp"
 #include "confinement.hpp"
+#include "enforcement.hpp"
 #include "event_loop.hpp"
 #include "files.hpp"
 #include "llexec/attach.hpp"
 #include "llexec/events.hpp"
-#include "llexec/guard.hpp"
-#include "llexec/lint.hpp"
 #include "llexec/off_switch.hpp"
-#include "llexec/processes.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
 #include "metrics.hpp"
@@ -43,8 +41,6 @@ using namespace std::chrono_literals;
 constexpr auto settling = 100ms;
 /// Counters are written at most this often.
 constexpr auto metrics_delay = 1s;
-/// Processes that are not confined and are named one by one; the others are counted.
-constexpr std::size_t max_named = 20;
 
 std::string directory_of(const std::string& path) {
     return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
@@ -73,7 +69,8 @@ class Service {
         }
         ::sd_notify(0, "STOPPING=1");
         write_metrics();
-        journal_.say(Priority::notice, enforcing_ ? "stopped; enforcement goes on" : "stopped");
+        journal_.say(Priority::notice,
+                     enforcement_->active() ? "stopped; enforcement goes on" : "stopped");
         // To be started again.
         return failed_ ? ExitCode::runtime_error : ExitCode::ok;
     }
@@ -90,6 +87,20 @@ class Service {
         if (!watcher)
             return std::unexpected(std::move(watcher.error()));
         watcher_.emplace(std::move(*watcher));
+        enforcement_.emplace(
+            Enforcement::Setting{.journal = journal_,
+                                 .store = store_,
+                                 .settings = settings_,
+                                 .watcher = *watcher_,
+                                 .counters = counters_,
+                                 .also_watch = {{options_.config, Watch::content},
+                                                {options_.policies, Watch::content},
+                                                {std::string(off_file), Watch::content},
+                                                // Names become numbers when policies are read.
+                                                {"/etc/passwd", Watch::content},
+                                                {"/etc/group", Watch::content}},
+                                 .self_test_program = options_.self_test_program},
+            [this](const LoadReport& report) { read_events(!report.replaced); });
         mounts_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
         if (!mounts_.valid())
             return system_error(errno, "cannot open /proc/self/mountinfo");
@@ -132,69 +143,14 @@ class Service {
             events_lost_ = (*status)->events_lost; // told by the one before
         read_settings();
         off_ = switched_off();
-        if (auto done = off_ ? switch_off() : enforce(store_.read()); !done)
+        if (auto done = off_ ? switch_off() : enforcement_->enforce(store_.read()); !done)
             return done;
+        metrics_timer_->set(0ms);
         if (!options_.confine)
             return {};
         if (auto dropped = drop_capabilities(); !dropped)
             return dropped;
         return confine_self(own_places());
-    }
-
-    /// Enforces the policies of the directory. If they cannot be, what is enforced stays; if
-    /// nothing is, the last good ones are. An error: nothing is enforced.
-    Result<> enforce(const StoredSet& stored) {
-        journal_.say(stored.set.diagnostics);
-        auto applied =
-            stored.set.ok()
-                ? apply(stored)
-                : failure(ErrorKind::policy,
-                          fmt::format("the policies in {} have errors", store_.directory()));
-        counters_.policies_valid = applied.has_value();
-        if (applied) {
-            refused_.reset();
-            return settle();
-        }
-        ++counters_.reloads_failed;
-        metrics_timer_->set(0ms);
-        refused_ = stored;
-        if (enforcing_) {
-            journal_.say(applied.error(), "nothing is changed");
-            // What mends it may be in files that were not watched before.
-            watch(current_);
-            return {};
-        }
-        // What no other policies could make good.
-        if (applied.error().kind == ErrorKind::system)
-            return applied;
-        return enforce_last_good(applied.error());
-    }
-
-    Result<> enforce_last_good(const Error& why) {
-        const bool unsupported = why.kind == ErrorKind::unsupported;
-        auto kept = store_.last_good();
-        if (!kept && unsupported)
-            return std::unexpected(why); // a kernel without the interface: one message
-        if (!kept) {
-            journal_.say(kept.error(), "there are no last good policies");
-            return failure(ErrorKind::policy, why.message(),
-                           "what was enforced before, if anything, still is");
-        }
-        if (auto applied = apply(*kept); !applied)
-            return unsupported ? std::unexpected(why) : applied;
-        journal_.say(why, "the last good policies are used", Priority::critical);
-        return settle();
-    }
-
-    /// What is done when a set has become the one that is enforced.
-    Result<> settle() {
-        if (auto tested = run_self_test(options_.self_test_program); !tested)
-            return tested;
-        if (auto kept = store_.keep(current_); !kept)
-            // Fail closed would be to enforce nothing.
-            journal_.say(kept.error(), "these policies are not kept for the next start");
-        count_unconfined();
-        return {};
     }
 
     [[nodiscard]] OwnPlaces own_places() const {
@@ -208,7 +164,7 @@ class Service {
                 std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
             socket != nullptr && *socket == '/')
             places.sockets.emplace_back(socket);
-        for (const auto& [path, text] : current_.texts)
+        for (const auto& [path, text] : enforcement_->current().texts)
             places.read.push_back(directory_of(path));
         if (!settings_.metrics.empty())
             places.write.push_back(directory_of(settings_.metrics));
@@ -232,71 +188,6 @@ class Service {
                 settings_ = std::move(*parsed.settings);
         }
         reporter_.set_report(settings_.report);
-    }
-
-    /// Makes a valid set the one that is enforced. On an error, what was enforced still is.
-    Result<> apply(const StoredSet& stored) {
-        std::vector<Policy> policies = stored.set.policies;
-        if (std::ranges::find(policies, self_test_name, &Policy::name) != policies.end())
-            return failure(ErrorKind::policy,
-                           fmt::format("the name '{}' is llexecd's own", self_test_name));
-        policies.push_back(self_test_policy(options_.self_test_program));
-        // Before anything is looked at, so that no change is missed.
-        watch(stored);
-        const auto report = load(policies, settings_.enforce_at);
-        if (!report)
-            return std::unexpected(report.error());
-        enforcing_ = true;
-        ++counters_.reloads;
-        journal_.say(report->notes);
-        journal_.say(lint_rescue_shell(stored.set.policies));
-        current_ = stored;
-        fingerprint_ = watcher_->fingerprint();
-        journal_.say(Priority::notice,
-                     fmt::format("generation {}: {} policies enforced at {}", report->generation,
-                                 stored.set.policies.size(), to_string(settings_.enforce_at)),
-                     {{"LLEXEC_GENERATION", std::to_string(report->generation)}});
-        metrics_timer_->set(0ms);
-        guard();
-        return read_events(!report->replaced);
-    }
-
-    void guard() {
-        if (auto guarded = settings_.protect ? protect() : unprotect(); !guarded)
-            // Enforcement does not depend on it.
-            journal_.say(guarded.error(),
-                         settings_.protect ? "what is loaded is not guarded"
-                                           : "what is loaded is still guarded",
-                         Priority::critical);
-    }
-
-    static void add_paths(const StoredSet& stored, std::vector<WatchedPath>& paths) {
-        for (const auto& [path, text] : stored.texts)
-            paths.push_back({.path = path, .watch = Watch::content});
-        for (const Policy& policy : stored.set.policies) {
-            for (const MatchBlock& block : policy.match) {
-                for (const ExePath& exe : block.exes)
-                    paths.push_back({.path = exe.path});
-                for (const DirectoryPath& directory : block.directories)
-                    paths.push_back({.path = directory.path});
-            }
-            for (const PathRule& rule : policy.paths)
-                if (rule.path.starts_with('/'))
-                    paths.push_back({.path = rule.path});
-        }
-    }
-
-    /// What the policies of a set are about, and those that were refused; and where they are.
-    void watch(const StoredSet& stored) {
-        std::vector<WatchedPath> paths{{.path = options_.config, .watch = Watch::content},
-                                       {.path = options_.policies, .watch = Watch::content},
-                                       {.path = std::string(off_file), .watch = Watch::content}};
-        add_paths(stored, paths);
-        if (refused_)
-            add_paths(*refused_, paths);
-        if (auto watched = watcher_->watch(paths); !watched)
-            // Fail-open would be not to enforce; this only means to follow changes later.
-            journal_.say(watched.error(), "some changes will not be followed");
     }
 
     // -- Changes -----------------------------------------------------------
@@ -337,43 +228,41 @@ class Service {
     void configure(bool always) {
         const Settings before = settings_;
         read_settings();
-        if (enforcing_ && settings_.protect != before.protect)
-            guard();
+        if (enforcement_->active() && settings_.protect != before.protect)
+            enforcement_->guard();
         off_ = switched_off();
+        metrics_timer_->set(0ms);
         if (off_) {
-            if (enforcing_)
+            if (enforcement_->active())
                 if (auto done = switch_off(); !done)
                     journal_.say(done.error(), "cannot be switched off", Priority::critical);
             return;
         }
         const StoredSet stored = store_.read();
-        if (!always && enforcing_ && !refused_ && stored.set.ok() &&
-            stored.texts == current_.texts && settings_.enforce_at == before.enforce_at)
+        if (!always && enforcement_->active() && !enforcement_->refused() && stored.set.ok() &&
+            mean_the_same(stored, enforcement_->current()) &&
+            settings_.enforce_at == before.enforce_at)
             return;
-        if (auto done = enforce(stored); !done)
+        if (auto done = enforcement_->enforce(stored); !done)
             journal_.say(done.error(),
-                         enforcing_ ? "the policies are loaded" : "NOTHING IS ENFORCED",
+                         enforcement_->active() ? "the policies are loaded" : "NOTHING IS ENFORCED",
                          Priority::critical);
     }
 
     /// Another file stands at a path that a policy names: the same policies, resolved anew.
     void follow_objects() {
-        if (!enforcing_)
+        if (!enforcement_->active())
             return;
         // What could not be loaded may have wanted just that file.
-        if (refused_ && refused_->set.ok())
+        if (enforcement_->refused() && enforcement_->refused()->set.ok())
             configure(false);
-        const StoredSet same = current_;
-        if (auto applied = apply(same); !applied) {
-            ++counters_.reloads_failed;
-            metrics_timer_->set(0ms);
-            journal_.say(applied.error(), "a change of files is not followed");
-        }
+        enforcement_->renew();
+        metrics_timer_->set(0ms);
         notify_status();
     }
 
     void follow_mounts() {
-        if (watcher_->fingerprint() == fingerprint_)
+        if (!enforcement_->mounted_over())
             return;
         configure(false);
         follow_objects();
@@ -383,13 +272,7 @@ class Service {
         journal_.say(Priority::warning,
                      fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
         drop_events();
-        watch({});
-        const auto removed = unload();
-        if (!removed && removed.error().kind != ErrorKind::unsupported)
-            return std::unexpected(removed.error());
-        enforcing_ = false;
-        metrics_timer_->set(0ms);
-        return {};
+        return enforcement_->switch_off();
     }
 
     // -- Telling -----------------------------------------------------------
@@ -399,11 +282,12 @@ class Service {
     void notify_status() const { ::sd_notifyf(0, "STATUS=%s", status_line().c_str()); }
 
     [[nodiscard]] std::string status_line() const {
-        if (off_ && !enforcing_)
+        if (off_ && !enforcement_->active())
             return fmt::format("switched off by {}: no policy is enforced", *off_);
-        if (!enforcing_)
+        if (!enforcement_->active())
             return "no policy is enforced";
-        std::string line = fmt::format("{} policies enforced", current_.set.policies.size());
+        std::string line =
+            fmt::format("{} policies enforced", enforcement_->current().set.policies.size());
         if (off_)
             line += fmt::format("; they could not be switched off, as {} asks for", *off_);
         if (!counters_.policies_valid)
@@ -414,39 +298,22 @@ class Service {
         return line;
     }
 
-    void count_unconfined() {
-        const auto processes = find_unconfined_processes();
-        if (!processes) {
-            journal_.say(processes.error(), "cannot tell which processes are not confined",
-                         Priority::warning);
-            return;
-        }
-        counters_.unconfined = processes->size();
-        for (std::size_t i = 0; i < std::min(processes->size(), max_named); ++i) {
-            const UnconfinedProcess& process = (*processes)[i];
-            journal_.say(Priority::notice,
-                         fmt::format("not confined, because it has run since before {} was loaded: "
-                                     "{} (pid {}); restart it",
-                                     process.policy, process.command, process.pid),
-                         {{"LLEXEC_POLICY", process.policy},
-                          {"LLEXEC_PID", std::to_string(process.pid)},
-                          {"OBJECT_PID", std::to_string(process.pid)}});
-        }
-        if (processes->size() > max_named)
-            journal_.say(Priority::notice,
-                         fmt::format("{} more processes are not confined: `llexec status`",
-                                     processes->size() - max_named));
-    }
-
-    Result<> read_events(bool fresh) {
+    void read_events(bool fresh) {
         if (events_ && !fresh)
-            return {};
+            return;
         drop_events();
         auto reader = EventReader::open();
-        if (!reader)
-            return std::unexpected(std::move(reader.error()));
+        if (!reader) {
+            // Enforcement does not depend on it.
+            journal_.say(reader.error(), "executions are not reported", Priority::critical);
+            return;
+        }
         events_.emplace(std::move(*reader));
-        return loop_->on_poll(events_->fd(), EPOLLIN, [this] { report_events(); });
+        if (auto added = loop_->on_poll(events_->fd(), EPOLLIN, [this] { report_events(); });
+            !added) {
+            journal_.say(added.error(), "executions are not reported", Priority::critical);
+            events_.reset();
+        }
     }
 
     void drop_events() {
@@ -506,13 +373,11 @@ class Service {
     PolicyStore store_;
     Reporter reporter_;
     Settings settings_;
-    StoredSet current_; ///< what is enforced, if anything is
-    bool enforcing_ = false;
-    std::optional<StoredSet> refused_; ///< the directory's, while they cannot be enforced
     bool failed_ = false;
     std::optional<std::string> off_;
     std::optional<EventLoop> loop_;
     std::optional<Watcher> watcher_;
+    std::optional<Enforcement> enforcement_;
     std::optional<EventReader> events_;
     UniqueFd mounts_;
     EventLoop::Timer* objects_timer_ = nullptr;
@@ -520,7 +385,6 @@ class Service {
     EventLoop::Timer* mount_timer_ = nullptr;
     EventLoop::Timer* metrics_timer_ = nullptr;
     EventLoop::Timer* withheld_timer_ = nullptr;
-    std::vector<std::string> fingerprint_;
     std::uint64_t events_lost_ = 0;
     Counters counters_;
 };

@@ -5,6 +5,8 @@
 #include "llexecd.hpp"
 
 #include <chrono>
+#include <fstream>
+#include <sstream>
 #include <sys/mount.h>
 #include <thread>
 
@@ -64,6 +66,34 @@ TEST_CASE_METHOD(Following, "upgrades under a storm of executions leave none unc
     CHECK(ends.ends_with(", other 0, refused 0, killed 0"));
     std::printf("%d upgrades: %s\n", upgrades, ends.c_str());
     CHECK(daemon.is_running());
+}
+
+TEST_CASE_METHOD(Following, "a user's name that becomes another number is followed") {
+    const fs::path accounts = "/etc/passwd";
+    std::stringstream before;
+    before << std::ifstream(accounts).rdbuf();
+    // As useradd(8) and usermod(8) do it.
+    const auto number = [&](const std::string& text) {
+        write_file("/etc/passwd+", before.str() + text);
+        fs::rename("/etc/passwd+", accounts);
+    };
+    const auto confined_as = [&](uid_t user) {
+        return world.confined(run(world.look(world.program), as_user(user, user)));
+    };
+    number("llexec-test:x:1234:1234::/:/bin/false\n");
+    place.put("p", match("exe = [\"" + world.program.string() + "\"]\nuser = [\"llexec-test\"]") +
+                       only(world.open));
+    Llexecd daemon(place);
+    CHECK(daemon.is_ready());
+    CHECK(confined_as(1234));
+    CHECK_FALSE(confined_as(2345));
+    number("llexec-test:x:2345:2345::/:/bin/false\n");
+    CHECK(eventually([&] { return confined_as(2345); }));
+    CHECK_FALSE(confined_as(1234));
+    number("");
+    // Nobody has the name: an error, and nothing is changed.
+    CHECK(eventually([&] { return !daemon.said("nothing is changed").empty(); }));
+    CHECK(confined_as(2345));
 }
 
 TEST_CASE_METHOD(Following,
