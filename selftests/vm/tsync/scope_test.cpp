@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <functional>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -51,11 +50,14 @@ void restrict_threads(const Report& report, How how, Crew& crew, const BuiltRule
 
 /// A child of the calling thread that waits to be killed.
 pid_t waiting_child() {
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-            ::pause();
+        // PR_SET_PDEATHSIG would not do: that signal is one of the dying thread's, and denied as
+        // such.
+        while (::getppid() == parent)
+            ::usleep(10'000);
+        ::_exit(0);
     }
     return child;
 }
