@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <unistd.h>
 
 namespace llexec::kernel {
@@ -59,12 +60,16 @@ Result<> store_suffixes(const file_identity_bpf& skeleton, std::span<const Ident
 
 using Skeleton = std::unique_ptr<file_identity_bpf, Destroy>;
 
-Result<Skeleton> load_programs(std::uint64_t path_hash_seed) {
+/// One of the programs: to adapt and check the other one as well would take longer than all else.
+Result<Skeleton> load_program(std::string_view name, std::uint64_t path_hash_seed) {
     const LibbpfLog log;
     Skeleton skeleton(file_identity_bpf::open());
     if (!skeleton)
         return logged_error(errno, "cannot open the file identity program", log.text());
     skeleton->rodata->path_hash_seed = path_hash_seed;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton->obj)
+        bpf_program__set_autoload(program, bpf_program__name(program) == name);
     if (const int error = file_identity_bpf::load(skeleton.get()); error != 0)
         return logged_error(-error, "cannot load the file identity program", log.text());
     return skeleton;
@@ -92,7 +97,7 @@ Result<std::vector<Record>> run(const bpf_program* program, std::uint32_t pid = 
 
 Result<std::vector<llexec_open_file>> list_open_files(std::span<const IdentifiedFile> files,
                                                       std::uint64_t path_hash_seed) {
-    const auto skeleton = load_programs(path_hash_seed);
+    const auto skeleton = load_program("list_open_files", path_hash_seed);
     if (!skeleton)
         return std::unexpected(skeleton.error());
     if (auto stored = store_suffixes(**skeleton, files, path_hash_seed); !stored)
@@ -127,7 +132,7 @@ Result<std::vector<llexec_open_file>> identify_files(std::span<const IdentifiedF
 }
 
 Result<std::vector<llexec_process>> list_processes(std::uint64_t path_hash_seed) {
-    const auto skeleton = load_programs(path_hash_seed);
+    const auto skeleton = load_program("list_processes", path_hash_seed);
     if (!skeleton)
         return std::unexpected(skeleton.error());
     auto processes = run<llexec_process>((*skeleton)->progs.list_processes);
