@@ -51,11 +51,14 @@ unsigned& place_of(Totals& totals, const Target& target, const Execution& execut
 
 FaultWorld::FaultWorld()
     : root(ext4().mount / "fault_tests"), program(root / "bin/program"),
-      script(root / "bin/script"), open(root / "open"), closed(root / "closed"),
-      closed_by_it(root / "closed_by_it") {
+      script(root / "bin/script"), beneath(root / "beneath/program"),
+      layered(root / "layered/program"), may_be_free(root / "bin/may_be_free"), open(root / "open"),
+      closed(root / "closed"), closed_by_it(root / "closed_by_it") {
     fs::remove_all(root);
-    place_small_probe(program);
-    write_file(script, "#!" + program.string() + " --fault\n", fs::perms{0755});
+    const fs::path interpreter = root / "bin/interpreter";
+    for (const fs::path& path : {program, interpreter, beneath, layered, may_be_free})
+        place_small_probe(path);
+    write_file(script, "#!" + interpreter.string() + " --fault\n", fs::perms{0755});
     for (const fs::path& directory : {open, closed, closed_by_it}) {
         fs::create_directories(directory);
         write_file(directory / "file", "content\n");
@@ -77,8 +80,8 @@ std::string FaultWorld::policy(const std::string& match) const {
            quoted(closed_by_it) + "]\n";
 }
 
-Target program_of(const FaultWorld& world) {
-    return {.path = world.program,
+Target program_of(const FaultWorld& world, const fs::path& program) {
+    return {.path = program,
             .arguments = {"--fault", world.open / "file", world.closed / "file"},
             .confined = 0b01,
             .unrestricted = 0b11,

@@ -12,7 +12,7 @@
 
 namespace llexec::vmtest {
 
-/// A program, a script, and files that it can or cannot read.
+/// Programs, a script, and files that they can or cannot read.
 class FaultWorld {
   public:
     FaultWorld();
@@ -22,7 +22,10 @@ class FaultWorld {
 
     fs::path root;
     fs::path program;
-    fs::path script; ///< its interpreter is `program`
+    fs::path script;      ///< its interpreter is a program of its own
+    fs::path beneath;     ///< the only program in its directory
+    fs::path layered;     ///< likewise
+    fs::path may_be_free; ///< a program to be selected with on_error = "allow"
     fs::path open;
     fs::path closed;       ///< to the policy
     fs::path closed_by_it; ///< to what the caller stores for its next execution
@@ -40,7 +43,7 @@ struct Target {
     /// In the process that executes, before any fault; ends the process if it fails.
     std::function<void()> before;
 };
-Target program_of(const FaultWorld& world);
+Target program_of(const FaultWorld& world, const fs::path& program);
 Target script_of(const FaultWorld& world);
 
 /// Executes it once, without a fault. A bit for each file that it can read.

@@ -54,7 +54,7 @@ bool is_possible() {
 
 /// A program that is asked for all three files.
 Target target_of(const FaultWorld& world, int confined) {
-    Target target = program_of(world);
+    Target target = program_of(world, world.program);
     target.arguments.push_back(world.closed_by_it / "file");
     target.confined = confined;
     target.unrestricted = 0b111;
