@@ -74,7 +74,7 @@ Result<> confine_self(const OwnPlaces& places) {
 
 Result<> drop_capabilities() {
     // Each has its reason in docs/deployment.md.
-    constexpr std::array kept{CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
+    constexpr std::array kept{CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
     const std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities> now(::cap_get_proc());
     const std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities> wanted(::cap_init());
     if (!now || !wanted)
