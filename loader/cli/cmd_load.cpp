@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "llexec/attach.hpp"
 #include "llexec/fd.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
@@ -57,6 +58,8 @@ void load_paths(const Options& options, Context& context) {
     }
     std::vector<Diagnostic> findings = std::move(set->diagnostics);
     findings.insert(findings.end(), report->notes.begin(), report->notes.end());
+    const auto rescue = lint_rescue_shell(set->policies);
+    findings.insert(findings.end(), rescue.begin(), rescue.end());
     report_loaded(*report, set->policies.size(), *enforce_at, findings, context);
 }
 

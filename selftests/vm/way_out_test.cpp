@@ -43,6 +43,14 @@ TEST_CASE_METHOD(WayOut, "a policy about llexec's place is an error") {
     CHECK(Json::parse(ended.out)["diagnostics"][0]["line"] == 3);
 }
 
+TEST_CASE_METHOD(WayOut, "loading a policy for the shell of the rescue target warns") {
+    // Where the shells are, but only for callers that are not here.
+    const Json loaded = load(
+        {{"p", match("exe_beneath = [\"/\"]\ncgroup = [\"/system.slice\"]") + only("/")}}, point);
+    REQUIRE(loaded["diagnostics"].size() >= 1);
+    CHECK(loaded["diagnostics"].back()["lint"] == "rescue-shell");
+}
+
 TEST_CASE_METHOD(WayOut, "a file switches llexec off") {
     CAPTURE(point);
     const fs::path off = "/etc/llexec/off";
