@@ -34,7 +34,7 @@ struct Named {
 
 class Identifier {
   public:
-    explicit Identifier(std::uint64_t seed) { result_.ids.seed = seed; }
+    explicit Identifier(std::uint64_t seed) : identifier_(seed) { result_.ids.seed = seed; }
 
     Result<> add(const Named& named) {
         if (known(named.kind, named.path))
@@ -151,7 +151,7 @@ class Identifier {
         std::ranges::transform(pending_, open.begin(), [](const Pending& pending) {
             return kernel::IdentifiedFile{.fd = pending.fd.get(), .below = pending.below};
         });
-        const auto files = kernel::identify_files(open, result_.ids.seed);
+        const auto files = identifier_.identify(open);
         if (!files)
             return std::unexpected(files.error());
         for (std::size_t i = 0; i < files->size(); ++i)
@@ -179,6 +179,7 @@ class Identifier {
             result_.ids.directories.emplace(std::move(pending.path), file.place);
     }
 
+    kernel::FileIdentifier identifier_;
     std::vector<Pending> pending_;
     std::vector<Diagnostic> errors_;
     NamedFiles result_;

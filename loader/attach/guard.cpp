@@ -62,7 +62,7 @@ Result<llexec_guard> describe(std::uint64_t seed) {
     const auto installed = walk_path(LLEXEC_INSTALLED_DAEMON);
     if (installed && installed->ends)
         files.push_back({.fd = installed->fd.get(), .below = installed->below});
-    const auto found = kernel::identify_files(files, seed);
+    const auto found = kernel::FileIdentifier(seed).identify(files);
     if (!found)
         return std::unexpected(found.error());
     guard.programs[0] = found->front().id;

@@ -58,6 +58,14 @@ Result<> store_suffixes(const file_identity_bpf& skeleton, std::span<const Ident
     return {};
 }
 
+Result<> forget_suffixes(const file_identity_bpf& skeleton, std::span<const IdentifiedFile> files) {
+    for (const IdentifiedFile& file : files)
+        if (!file.below.empty() &&
+            bpf_map_delete_elem(bpf_map__fd(skeleton.maps.suffixes), &file.fd) != 0)
+            return system_error(errno, "cannot write to the map of the file identity program");
+    return {};
+}
+
 using Skeleton = std::unique_ptr<file_identity_bpf, Destroy>;
 
 /// One of the programs: to adapt and check the other one as well would take longer than all else.
@@ -95,26 +103,39 @@ Result<std::vector<Record>> run(const bpf_program* program, std::uint32_t pid = 
     return read_records<Record>(iterator.get());
 }
 
-Result<std::vector<llexec_open_file>> list_open_files(std::span<const IdentifiedFile> files,
-                                                      std::uint64_t path_hash_seed) {
-    const auto skeleton = load_program("list_open_files", path_hash_seed);
-    if (!skeleton)
-        return std::unexpected(skeleton.error());
-    if (auto stored = store_suffixes(**skeleton, files, path_hash_seed); !stored)
-        return std::unexpected(std::move(stored.error()));
-    return run<llexec_open_file>((*skeleton)->progs.list_open_files,
-                                 static_cast<std::uint32_t>(::getpid()));
-}
-
 } // namespace
 
-Result<std::vector<llexec_open_file>> identify_files(std::span<const IdentifiedFile> files,
-                                                     std::uint64_t path_hash_seed) {
+struct FileIdentifier::Impl {
+    std::uint64_t seed;
+    Skeleton skeleton{};
+};
+
+FileIdentifier::FileIdentifier(std::uint64_t path_hash_seed)
+    : impl_(std::make_unique<Impl>(path_hash_seed)) {}
+FileIdentifier::FileIdentifier(FileIdentifier&&) noexcept = default;
+FileIdentifier& FileIdentifier::operator=(FileIdentifier&&) noexcept = default;
+FileIdentifier::~FileIdentifier() = default;
+
+Result<std::vector<llexec_open_file>>
+FileIdentifier::identify(std::span<const IdentifiedFile> files) {
     if (files.empty())
         return std::vector<llexec_open_file>{};
-    auto records = list_open_files(files, path_hash_seed);
+    if (!impl_->skeleton) {
+        auto loaded = load_program("list_open_files", impl_->seed);
+        if (!loaded)
+            return std::unexpected(loaded.error());
+        impl_->skeleton = std::move(*loaded);
+    }
+    const file_identity_bpf& skeleton = *impl_->skeleton;
+    if (auto stored = store_suffixes(skeleton, files, impl_->seed); !stored)
+        return std::unexpected(std::move(stored.error()));
+    const auto records = run<llexec_open_file>(skeleton.progs.list_open_files,
+                                               static_cast<std::uint32_t>(::getpid()));
+    // The same descriptors are other files the next time.
+    if (auto forgotten = forget_suffixes(skeleton, files); !forgotten)
+        return std::unexpected(std::move(forgotten.error()));
     if (!records)
-        return std::unexpected(std::move(records.error()));
+        return std::unexpected(records.error());
 
     std::map<std::uint32_t, llexec_open_file> by_fd;
     for (const llexec_open_file& record : *records)

@@ -264,3 +264,18 @@ TEST_CASE("a program that does not exist when its policy is loaded is confined o
         }
     }
 }
+
+// They are looked at a few hundred at a time, with the same descriptors again and again.
+TEST_CASE("of a thousand programs, those that exist are confined, by their paths too") {
+    const World world(ext4());
+    std::string exe;
+    for (int i = 0; i < 1000; ++i)
+        exe += "\"" + (world.root / "later" / std::to_string(i)).string() + "\", ";
+    load({{"p", match("exe = [" + exe + "\"" + world.program.string() + "\"]") + only(world.open)}},
+         committing);
+    CHECK(world.confined(run(world.look(world.program))));
+    const fs::path fresh = world.root / "bin/fresh";
+    place_program(fresh);
+    fs::rename(fresh, world.program);
+    CHECK(world.confined(run(world.look(world.program))));
+}
