@@ -169,6 +169,17 @@ struct {
 	__type(value, struct llexec_confined);
 } llexec_confined SEC(".maps");
 
+/*
+ * What the loader wants a path's hash to begin with, by its descriptor: the hash of the names below that directory.
+ * Written by the loader, for as long as it asks.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} llexec_suffixes SEC(".maps");
+
 /* Written by the programs, read by whoever wants the events. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -203,7 +203,7 @@ struct llexec_event {
 };
 
 /*
- * What the file identity program writes for each open file of the loader. If the loader has stored a hash for the
+ * What the program llexec_files writes for each open file of the loader. If the loader has stored a hash for the
  * descriptor, path_hash is that of a path below this directory: of a file that need not exist.
  */
 struct llexec_open_file {
@@ -216,11 +216,15 @@ struct llexec_open_file {
 /* Directories that a running program can stand beneath: those nearest to it count. */
 #define LLEXEC_PROCESS_DIRECTORIES 64
 
-/* What the same object's other program writes for each process but kernel threads. */
-struct llexec_process {
+struct llexec_process_head {
 	__u32 pid; /* in the initial PID namespace */
 	__u32 n_directories;
 	struct llexec_file_id program;
+};
+
+/* What the program llexec_procs writes for each process but kernel threads. */
+struct llexec_process {
+	struct llexec_process_head head;
 	__u64 directories[LLEXEC_PROCESS_DIRECTORIES]; /* places, as in llexec_place_key */
 };
 

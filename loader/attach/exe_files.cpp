@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "attach/exe_files.hpp"
 
-#include "kernel/file_identity.hpp"
 #include "llexec/fd.hpp"
 #include "llexec/path_walk.hpp"
 
@@ -34,7 +33,7 @@ struct Named {
 
 class Identifier {
   public:
-    explicit Identifier(std::uint64_t seed) : identifier_(seed) { result_.ids.seed = seed; }
+    explicit Identifier(const kernel::FileIdentifier& by) : by_(by) { result_.ids.seed = by.seed; }
 
     Result<> add(const Named& named) {
         if (known(named.kind, named.path))
@@ -151,7 +150,7 @@ class Identifier {
         std::ranges::transform(pending_, open.begin(), [](const Pending& pending) {
             return kernel::IdentifiedFile{.fd = pending.fd.get(), .below = pending.below};
         });
-        const auto files = identifier_.identify(open);
+        const auto files = kernel::identify_files(by_, open);
         if (!files)
             return std::unexpected(files.error());
         for (std::size_t i = 0; i < files->size(); ++i)
@@ -179,7 +178,7 @@ class Identifier {
             result_.ids.directories.emplace(std::move(pending.path), file.place);
     }
 
-    kernel::FileIdentifier identifier_;
+    kernel::FileIdentifier by_;
     std::vector<Pending> pending_;
     std::vector<Diagnostic> errors_;
     NamedFiles result_;
@@ -206,8 +205,8 @@ Result<> add_block(Identifier& identifier, const Policy& policy, const MatchBloc
 } // namespace
 
 Result<NamedFiles> identify_named_files(std::span<const Policy> policies,
-                                        std::uint64_t path_hash_seed) {
-    Identifier identifier(path_hash_seed);
+                                        const kernel::FileIdentifier& by) {
+    Identifier identifier(by);
     for (const Policy& policy : policies)
         for (const MatchBlock& block : policy.match)
             if (auto added = add_block(identifier, policy, block); !added)

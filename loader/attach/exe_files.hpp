@@ -4,6 +4,7 @@
 #pragma once
 
 #include "attach/compile.hpp"
+#include "kernel/file_identity.hpp"
 
 namespace llexec::attach {
 
@@ -17,6 +18,6 @@ struct NamedFiles {
 /// "error", makes an error of kind policy with all of them; a program that is not a regular file,
 /// or a directory that is none, is such an error in any case.
 [[nodiscard]] Result<NamedFiles> identify_named_files(std::span<const Policy> policies,
-                                                      std::uint64_t path_hash_seed);
+                                                      const kernel::FileIdentifier& by);
 
 } // namespace llexec::attach

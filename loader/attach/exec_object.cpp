@@ -26,16 +26,18 @@ constexpr std::string_view successor_suffix = "_new";
 struct ProgramPin {
     const char* name; ///< of the program; its pins are prog_NAME and link_NAME
     bpf_program* program;
-    bpf_link** link;
+    bpf_link** link; ///< nullptr: it is not attached
 };
 
-std::array<ProgramPin, 4> programs_of(exec_bpf& skeleton) {
+std::array<ProgramPin, 6> programs_of(exec_bpf& skeleton) {
     // Attached in this order: what selects comes before what enforces.
     return {{{"llexec_select", skeleton.progs.llexec_select, &skeleton.links.llexec_select},
              {"llexec_select_final", skeleton.progs.llexec_select_final,
               &skeleton.links.llexec_select_final},
              {"llexec_enforce", skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce},
-             {"llexec_fork", skeleton.progs.llexec_fork, &skeleton.links.llexec_fork}}};
+             {"llexec_fork", skeleton.progs.llexec_fork, &skeleton.links.llexec_fork},
+             {"llexec_files", skeleton.progs.llexec_files, nullptr},
+             {"llexec_procs", skeleton.progs.llexec_procs, nullptr}}};
 }
 
 Result<> set_ruleset_map_type(exec_bpf& skeleton) {
@@ -100,9 +102,18 @@ Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* re
     return object;
 }
 
+Result<UniqueFd> ExecObject::identifier() const {
+    UniqueFd copy(::fcntl(bpf_program__fd(skeleton_->progs.llexec_files), F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid())
+        return system_error(errno, "cannot duplicate the descriptor of a program");
+    return copy;
+}
+
 Result<> ExecObject::attach() {
     const kernel::LibbpfLog log;
     for (const ProgramPin& pin : programs_of(*skeleton_)) {
+        if (pin.link == nullptr)
+            continue;
         *pin.link = bpf_program__attach(pin.program);
         if (*pin.link == nullptr)
             return logged_error(errno, fmt::format("cannot attach {}", pin.name), log.text());
@@ -115,6 +126,8 @@ Result<> ExecObject::pin_programs(std::string_view directory, std::string_view s
         const std::string program = fmt::format("{}/prog_{}{}", directory, pin.name, suffix);
         if (bpf_obj_pin(bpf_program__fd(pin.program), program.c_str()) != 0)
             return system_error(errno, "cannot pin " + program);
+        if (pin.link == nullptr)
+            continue;
         const std::string link = fmt::format("{}/link_{}{}", directory, pin.name, suffix);
         if (bpf_obj_pin(bpf_link__fd(*pin.link), link.c_str()) != 0)
             return system_error(errno, "cannot pin " + link);
@@ -191,6 +204,8 @@ Result<> ExecObject::attach_successor(const Lock& lock) {
 Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"}) {
+            if (pin.link == nullptr && kind == "link_")
+                continue;
             const std::string path = fmt::format("{}/{}{}", pin_directory, kind, pin.name);
             // Replacing the pin of a link detaches the old program; the new one is at work already.
             if (::rename((path + std::string(successor_suffix)).c_str(), path.c_str()) != 0)

@@ -28,6 +28,9 @@ class ExecObject {
     [[nodiscard]] static Result<ExecObject> load(std::uint64_t path_hash_seed,
                                                  const Maps* reuse = nullptr);
 
+    /// A descriptor of the program that identifies files, in the same way as these programs do.
+    [[nodiscard]] Result<UniqueFd> identifier() const;
+
     /// Attaches the programs for as long as this object lives.
     [[nodiscard]] Result<> attach();
 

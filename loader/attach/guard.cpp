@@ -62,7 +62,14 @@ Result<llexec_guard> describe(std::uint64_t seed) {
     const auto installed = walk_path(LLEXEC_INSTALLED_DAEMON);
     if (installed && installed->ends)
         files.push_back({.fd = installed->fd.get(), .below = installed->below});
-    const auto found = kernel::FileIdentifier(seed).identify(files);
+    const auto identifier = open_pin(files_pin);
+    if (!identifier)
+        return std::unexpected(identifier.error());
+    const auto suffixes = open_pin(name_of(MapId::suffixes));
+    if (!suffixes)
+        return std::unexpected(suffixes.error());
+    const auto found = kernel::identify_files(
+        {.program = identifier->get(), .suffixes = suffixes->get(), .seed = seed}, files);
     if (!found)
         return std::unexpected(found.error());
     guard.programs[0] = found->front().id;
@@ -80,6 +87,8 @@ Result<> store_objects(int guarded) {
     if (!names)
         return std::unexpected(names.error());
     for (const std::string& name : *names) {
+        if (name == processes_pin)
+            continue; // it only tells, and `llexec status` asks
         const auto object = object_id(name);
         if (!object)
             return std::unexpected(object.error());

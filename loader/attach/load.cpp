@@ -82,7 +82,8 @@ Result<std::uint64_t> random_seed() {
 
 struct Attached {
     Maps maps;
-    bool fresh; ///< nothing was loaded before
+    UniqueFd identifier; ///< ExecObject::identifier() of the programs that will be attached
+    bool fresh;          ///< nothing was loaded before
     /// If those that are pinned are another version: these are attached beside them.
     std::optional<ExecObject> successor;
     /// If those that are pinned have maps of another layout: all of this is beside them.
@@ -103,7 +104,15 @@ Result<Attached> attach_staged(const Lock& lock) {
         static_cast<void>(remove_directory(staging_directory));
         return std::unexpected(std::move(maps.error()));
     }
-    return Attached{.maps = std::move(*maps), .fresh = false, .successor = std::nullopt};
+    auto identifier = object->identifier();
+    if (!identifier) {
+        static_cast<void>(remove_directory(staging_directory));
+        return std::unexpected(std::move(identifier.error()));
+    }
+    return Attached{.maps = std::move(*maps),
+                    .identifier = std::move(*identifier),
+                    .fresh = false,
+                    .successor = std::nullopt};
 }
 
 Result<Attached> attach_first(const Lock& lock) {
@@ -145,21 +154,32 @@ Result<Attached> ensure_attached(const Lock& lock) {
     const auto info = maps->info();
     if (!info)
         return std::unexpected(info.error());
-    Attached attached{.maps = std::move(*maps), .fresh = false, .successor = std::nullopt};
-    if (info->programs == programs_digest())
+    Attached attached{
+        .maps = std::move(*maps), .identifier = {}, .fresh = false, .successor = std::nullopt};
+    if (info->programs == programs_digest()) {
+        auto identifier = open_pin(files_pin);
+        if (!identifier)
+            return std::unexpected(std::move(identifier.error()));
+        attached.identifier = std::move(*identifier);
         return attached;
+    }
     auto object = ExecObject::load(info->path_hash_seed, &attached.maps);
     if (!object)
         return std::unexpected(std::move(object.error()));
+    auto identifier = object->identifier();
+    if (!identifier)
+        return std::unexpected(std::move(identifier.error()));
+    attached.identifier = std::move(*identifier);
     if (auto beside = object->attach_successor(lock); !beside)
         return std::unexpected(std::move(beside.error()));
     attached.successor = std::move(*object);
     return attached;
 }
 
-Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
+Result<LoadReport> replace_generation(const Lock& lock, const Attached& attached,
                                       std::span<const Policy> policies, const Rulesets& rulesets,
                                       EnforceAt enforce_at) {
+    const Maps& maps = attached.maps;
     const auto current = maps.current();
     if (!current)
         return std::unexpected(current.error());
@@ -168,7 +188,9 @@ Result<LoadReport> replace_generation(const Lock& lock, const Maps& maps,
     const auto info = maps.info();
     if (!info)
         return std::unexpected(info.error());
-    auto files = identify_named_files(policies, info->path_hash_seed);
+    auto files = identify_named_files(policies, {.program = attached.identifier.get(),
+                                                 .suffixes = maps.fd(MapId::suffixes),
+                                                 .seed = info->path_hash_seed});
     if (!files)
         return std::unexpected(std::move(files.error()));
     auto set = compile(policies, files->ids, *current + 1);
@@ -217,7 +239,7 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) 
     auto attached = ensure_attached(*lock);
     if (!attached)
         return std::unexpected(std::move(attached.error()));
-    auto report = replace_generation(*lock, attached->maps, ordered, *rulesets, enforce_at);
+    auto report = replace_generation(*lock, *attached, ordered, *rulesets, enforce_at);
     if (!report) {
         // Programs that enforce nothing would only slow executions down.
         if (attached->fresh)

@@ -34,6 +34,7 @@ enum class MapId : std::uint8_t {
     execs,
     places,
     confined,
+    suffixes,
     events,
     stats,
 };
@@ -46,7 +47,7 @@ struct MapLayout {
 };
 
 /// All of them, in the order of MapId.
-inline constexpr std::array<MapLayout, 16> map_layouts{{
+inline constexpr std::array<MapLayout, 17> map_layouts{{
     {MapId::info, "llexec_info", 4, sizeof(llexec_info)},
     {MapId::current, "llexec_current", 4, sizeof(llexec_current)},
     {MapId::gens, "llexec_gens", 4, sizeof(llexec_generation)},
@@ -61,6 +62,7 @@ inline constexpr std::array<MapLayout, 16> map_layouts{{
     {MapId::execs, "llexec_execs", 4, 0},
     {MapId::places, "llexec_places", 4, 0},
     {MapId::confined, "llexec_confined", 4, sizeof(llexec_confined)},
+    {MapId::suffixes, "llexec_suffixes", 4, sizeof(std::uint64_t)},
     {MapId::events, "llexec_events", 0, 0},
     {MapId::stats, "llexec_stats", 4, sizeof(llexec_stats)},
 }};

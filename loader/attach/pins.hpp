@@ -18,6 +18,10 @@ namespace llexec::attach {
 inline constexpr std::string_view staging_directory = "/sys/fs/bpf/llexec_new";
 inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec_old";
 
+/// The pins of the programs that answer questions, see kernel/file_identity.hpp.
+inline constexpr std::string_view files_pin = "prog_llexec_files";
+inline constexpr std::string_view processes_pin = "prog_llexec_procs";
+
 [[nodiscard]] std::string pin_path(std::string_view name);
 
 enum class PinAccess { read_write, read };

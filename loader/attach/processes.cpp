@@ -76,11 +76,14 @@ class Search {
         : maps_(maps), generation_(generation), seed_(seed) {}
 
     Result<std::vector<UnconfinedProcess>> run() {
-        const auto running = kernel::list_processes(seed_);
+        const auto program = open_pin(processes_pin);
+        if (!program)
+            return std::unexpected(program.error());
+        const auto running = kernel::list_processes(program->get());
         if (!running)
             return std::unexpected(running.error());
         for (const llexec_process& process : *running)
-            if (process.pid != 1)
+            if (process.head.pid != 1)
                 if (auto judged = judge(process); !judged)
                     return std::unexpected(std::move(judged.error()));
         return std::move(result_);
@@ -88,13 +91,17 @@ class Search {
 
   private:
     [[nodiscard]] Candidate candidate_of(const llexec_process& process) const {
-        Candidate candidate{
-            .file = process.program, .directories = {}, .cgroups = {}, .user = 0, .groups = {}};
-        const auto count = std::min<std::size_t>(process.n_directories, LLEXEC_PROCESS_DIRECTORIES);
+        Candidate candidate{.file = process.head.program,
+                            .directories = {},
+                            .cgroups = {},
+                            .user = 0,
+                            .groups = {}};
+        const auto count =
+            std::min<std::size_t>(process.head.n_directories, LLEXEC_PROCESS_DIRECTORIES);
         candidate.directories.assign(process.directories, process.directories + count);
-        read_credentials(process.pid, candidate);
+        read_credentials(process.head.pid, candidate);
         if (generation_.cgroups != 0)
-            read_cgroups(process.pid, seed_, candidate);
+            read_cgroups(process.head.pid, seed_, candidate);
         return candidate;
     }
 
@@ -104,7 +111,7 @@ class Search {
             return std::unexpected(selected.error());
         if (selected->empty())
             return {};
-        const auto confined = confined_by(process.pid);
+        const auto confined = confined_by(process.head.pid);
         if (!confined)
             return std::unexpected(confined.error());
         for (const std::uint32_t index : *selected) {
@@ -116,11 +123,11 @@ class Search {
             if (!*policy || (*policy)->mode != LLEXEC_MODE_ENFORCE ||
                 std::ranges::find(*confined, (*policy)->name_hash) != confined->end())
                 continue;
-            std::string command = text_of(proc(process.pid, "comm"));
+            std::string command = text_of(proc(process.head.pid, "comm"));
             if (command.ends_with('\n'))
                 command.pop_back();
-            result_.push_back({.pid = process.pid,
-                               .exe = link_target(proc(process.pid, "exe")),
+            result_.push_back({.pid = process.head.pid,
+                               .exe = link_target(proc(process.head.pid, "exe")),
                                .command = std::move(command),
                                .policy = (*policy)->name});
         }

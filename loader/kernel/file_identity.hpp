@@ -7,7 +7,6 @@
 #include "llexec/result.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -23,29 +22,25 @@ struct IdentifiedFile {
                               ///< directory's
 };
 
-/// Asks a BPF iterator over this process's own descriptors, which needs CAP_BPF and CAP_PERFMON but
-/// attaches to nothing. st_dev and st_ino would not do: btrfs and overlayfs report other numbers to
-/// user space than the kernel uses.
-class FileIdentifier {
-  public:
-    /// `path_hash_seed` must be the one of the exec programs.
-    explicit FileIdentifier(std::uint64_t path_hash_seed);
-    FileIdentifier(FileIdentifier&&) noexcept;
-    FileIdentifier& operator=(FileIdentifier&&) noexcept;
-    ~FileIdentifier();
-
-    /// The identity of each file, in the same order. A descriptor may be there once. The first call
-    /// loads the program.
-    [[nodiscard]] Result<std::vector<llexec_open_file>>
-    identify(std::span<const IdentifiedFile> files);
-
-  private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+/// What answers, of the exec programs' object: the program llexec_files and its map
+/// llexec_suffixes, both borrowed, and the path_hash_seed that they were loaded with.
+struct FileIdentifier {
+    int program = -1;
+    int suffixes = -1;
+    std::uint64_t seed = 0;
 };
 
-/// Every process but kernel threads, in ascending order of IDs, with the program that it runs. As
-/// FileIdentifier does it, and it works also for a process that Landlock keeps from /proc/PID/exe.
-[[nodiscard]] Result<std::vector<llexec_process>> list_processes(std::uint64_t path_hash_seed);
+/// The identity of each file, in the same order. A descriptor may be there once. One caller at a
+/// time, see attach::Lock.
+///
+/// Runs a BPF iterator over this process's own descriptors, which attaches to nothing. st_dev and
+/// st_ino would not do: btrfs and overlayfs report other numbers to user space than the kernel
+/// uses.
+[[nodiscard]] Result<std::vector<llexec_open_file>>
+identify_files(const FileIdentifier& by, std::span<const IdentifiedFile> files);
+
+/// Every process but kernel threads, in ascending order of IDs, with the program that it runs.
+/// `program`: llexec_procs. It works also for a process that Landlock keeps from /proc/PID/exe.
+[[nodiscard]] Result<std::vector<llexec_process>> list_processes(int program);
 
 } // namespace llexec::kernel
