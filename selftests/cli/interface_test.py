@@ -240,7 +240,7 @@ class ThreatModel(unittest.TestCase):
                     with self.subTest(file=file):
                         self.assertIn(name, tests)
         self.assertIn("a program is confined when it is executed by its path", named)
-        self.assertIn('faults: with on_error = "allow", the same faults let it run unrestricted', named)
+        self.assertIn("faults: an execution that was selected never runs unrestricted", named)
 
     @staticmethod
     def cases_of(path):
