@@ -56,10 +56,10 @@ int llexec_procs(struct bpf_iter__task *ctx)
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
 		return 0;
-	/* Of the reader. A process that cannot be listed is left out: memory is short. */
+	/* Of the reader. Without it, this process is tried again by the next read(2): none is left out in silence. */
 	places = these_places(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!places)
-		return 0;
+		return 1;
 
 	process.pid = task->pid;
 	inode_id(BPF_CORE_READ(file, f_inode), &process.program.inode);

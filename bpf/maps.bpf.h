@@ -171,7 +171,7 @@ struct {
 
 /*
  * What the loader wants a path's hash to begin with, by its descriptor: the hash of the names below that directory.
- * Written by the loader, for as long as it asks.
+ * Written by the loader for each descriptor that it is about to ask about.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -14,9 +14,12 @@
 namespace llexec::kernel {
 namespace {
 
+constexpr int max_retries = 100;
+
 template<class Record>
 Result<std::vector<Record>> read_records(int fd) {
     std::vector<Record> records;
+    int retries = 0;
     // The kernel never splits a record between two reads of a buffer that holds whole ones.
     std::vector<Record> buffer(64);
     for (;;) {
@@ -24,7 +27,8 @@ Result<std::vector<Record>> read_records(int fd) {
         if (size == 0)
             return records;
         if (size < 0) {
-            if (errno == EINTR || errno == EAGAIN)
+            // EAGAIN: memory is short. Fail closed: half a list is none.
+            if (errno == EINTR || (errno == EAGAIN && ++retries <= max_retries))
                 continue;
             return system_error(errno, "cannot read a BPF iterator");
         }
