@@ -36,8 +36,9 @@ class UniqueFd {
     int fd_ = -1;
 };
 
-/// Lets this process have as many descriptors open as its hard limit allows: load() has one open
-/// for each policy. For main(); nothing here calls it. What cannot be raised stays as it is.
+/// Lets this process have as many descriptors open as the kernel allows (fs.nr_open), or without
+/// CAP_SYS_RESOURCE as its hard limit does: load() has one open for each policy. For main(); nothing
+/// here calls it. What cannot be raised stays as it is.
 void raise_descriptor_limit();
 
 } // namespace llexec

@@ -2,6 +2,7 @@
 #include "llexec/fd.hpp"
 
 #include <cerrno>
+#include <fstream>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,6 +22,13 @@ void raise_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
+    // The hard limit is 4096 where no service manager has raised it.
+    rlim_t most = 0;
+    if (std::ifstream("/proc/sys/fs/nr_open") >> most && most > limit.rlim_max) {
+        const rlimit raised{.rlim_cur = most, .rlim_max = most};
+        if (::setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            return;
+    }
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }

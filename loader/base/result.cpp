@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -27,6 +28,9 @@ std::string Error::message() const {
 }
 
 std::unexpected<Error> system_error(int code, std::string what, std::string hint) {
+    // Wherever it is that descriptors run out, this is what to do about it.
+    if (code == EMFILE && hint.empty())
+        hint = "raise the limit of open files: `ulimit -n`, or LimitNOFILE= of a service";
     return std::unexpected(Error{.kind = ErrorKind::system,
                                  .code = code,
                                  .what = std::move(what),

@@ -38,8 +38,17 @@ class Daemon:
             env=os.environ | {"NOTIFY_SOCKET": str(path)}, stderr=open(ROOT / "log", "w"))
 
     def wait_ready(self):
-        while b"READY=1" not in self.socket.recv(4096).split(b"\n"):
-            pass
+        self.socket.settimeout(1)
+        while True:
+            try:
+                if b"READY=1" in self.socket.recv(4096).split(b"\n"):
+                    return
+            except TimeoutError:
+                if self.process.poll() is not None:
+                    self.fail()
+
+    def fail(self):
+        sys.exit(f"llexecd: {open(ROOT / 'log').read()[:4000]}")
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
@@ -54,7 +63,7 @@ class Daemon:
     def stop(self):
         self.process.terminate()
         if self.process.wait() != 0:
-            sys.exit(f"llexecd: {open(ROOT / 'log').read()}")
+            self.fail()
         self.socket.close()
 
 

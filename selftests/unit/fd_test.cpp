@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "fakes.hpp"
 #include "llexec/fd.hpp"
+#include "llexec/result.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -53,4 +54,10 @@ TEST_CASE("a negative descriptor is none") {
     const UniqueFd none(-ENOENT);
     CHECK(none.get() == -1);
     CHECK_FALSE(none.valid());
+}
+
+TEST_CASE("descriptors that run out have a limit that can be raised") {
+    CHECK(system_error(EMFILE, "cannot open").error().hint.find("ulimit -n") != std::string::npos);
+    CHECK(system_error(EMFILE, "cannot open", "another").error().hint == "another");
+    CHECK(system_error(ENFILE, "cannot open").error().hint.empty());
 }

@@ -7,6 +7,7 @@
 
 #include <cctype>
 #include <fstream>
+#include <sys/resource.h>
 #include <unistd.h>
 
 using namespace llexec::vmtest;
@@ -161,4 +162,21 @@ TEST_CASE_METHOD(Lifecycle, "the ruleset map shows the rulesets of status") {
             shown[number_of(element["key"])] = number_of(value);
     }
     CHECK(shown == expected);
+}
+
+// Each has a descriptor open until it is stored.
+TEST_CASE("policies are loaded that are more than the limit of open files") {
+    const World world(ext4());
+    PolicySet policies{{"p", world.policy()}};
+    for (int i = 0; i < 100; ++i)
+        policies.emplace("other" + std::to_string(i),
+                         match_exe(world.root / std::to_string(i)) + only(world.open));
+    const Ended ended = run({cli(), "load", write_policies(policies)}, [] {
+        const rlimit few{.rlim_cur = 64, .rlim_max = 64};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+    });
+    CAPTURE(ended.err);
+    CHECK(ended.code() == 0);
+    CHECK(world.confined(run(world.look(world.program))));
+    unload();
 }
