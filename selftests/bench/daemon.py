@@ -6,8 +6,9 @@
 
 For each number of policies: the time from its start until it enforces, that of a reload with one changed policy, its resident
 memory, and the memory of the kernel. Then executions by more and more processes at once, and how many of their events are
-lost. With --icount the times are instructions, one for each nanosecond of the guest, and do not depend on the machine that
-it is run on. All files are in memory: that clock runs on while the guest waits for its host's disk.
+lost; and the same while llexecd is stopped, and how fast it reads what has waited. With --icount the times are instructions,
+one for each nanosecond of the guest, and do not depend on the machine that it is run on. All files are in memory: that clock
+runs on while the guest waits for its host's disk.
 """
 import argparse
 import json
@@ -140,16 +141,42 @@ def events(build, processes, executions):
     return elapsed, status["policies"][0]["matched"], status["events_lost"]
 
 
+def held_back(build, executions, policies):
+    """llexecd does not run while programs of that many policies are executed: how many events are lost, how many it
+    writes down afterwards, and for how long it computes to read them all."""
+    make_world(policies)
+    for number in range(policies):
+        shutil.copy(f"{build}/selftests/vm/vm_probe", ROOT / f"bin/p{number}")
+    daemon = Daemon(build)
+    daemon.wait_ready()
+    time.sleep(2)  # it looks at the replaced programs, and writes its counters
+    lines = len(open(ROOT / "log").readlines())
+    clock = ~daemon.process.pid << 3 | 2  # clock_getcpuclockid(3)
+    start = time.clock_gettime(clock)
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in range(policies):
+        subprocess.run([f"{build}/selftests/vm/vm_probe", f"via-repeat:{executions // policies}", "--",
+                        ROOT / f"bin/p{number}", "layers"], check=True, stdout=subprocess.DEVNULL)
+    lost = json.loads(subprocess.run([f"{build}/llexec", "--json", "status"], check=True, capture_output=True).stdout)["events_lost"]
+    daemon.process.send_signal(signal.SIGCONT)
+    time.sleep(3)
+    computed = time.clock_gettime(clock) - start
+    written = sum(": applied: " in line for line in open(ROOT / "log").readlines()[lines:])
+    daemon.stop()
+    return lost, written, computed
+
+
 def main():
     parser = argparse.ArgumentParser(description="What llexecd costs.")
     parser.add_argument("build")
-    parser.add_argument("--policies", default="10,1000,10000")
-    parser.add_argument("--executions", type=int, default=6400)
+    parser.add_argument("--policies", default="10,1000,10000", type=lambda text: list(map(int, text.split(","))) if text else [],
+                        help="none: leave that part out")
+    parser.add_argument("--executions", type=int, default=1600)
     options = parser.parse_args()
     build = copy_tools(os.path.abspath(options.build))
     measure(build, 1)  # reads the programs and the kernel's BTF for the first time
     print("policies  start s  reload s  ms each  MB resident  kernel MiB")
-    for policies in map(int, options.policies.split(",")):
+    for policies in options.policies:
         started, reloaded, memory, kernel = measure(build, policies)
         print(f"{policies:8}  {started:7.2f}  {reloaded:8.2f}  {1000 * reloaded / policies:7.2f}  {memory / 1024:11.1f}  "
               f"{kernel / 1024:10.1f}", flush=True)
@@ -157,6 +184,11 @@ def main():
     for processes in [1, 4, 16, 64]:
         elapsed, executions, lost = events(build, processes, options.executions)
         print(f"{processes:9}  {executions:10}  {elapsed:7.2f}  {executions / elapsed:8.0f}  {lost:11}", flush=True)
+    print("policies  executions  events lost  written down  ms to read them  events a second")
+    for policies, executions in [(1, 1500), (5, 1500), (1, 3000)]:
+        lost, written, computed = held_back(build, executions, policies)
+        print(f"{policies:8}  {executions:10}  {lost:11}  {written:12}  {1000 * computed:15.1f}  "
+              f"{(executions - lost) / computed:15.0f}", flush=True)
     llexec(build, "unload")
 
 
