@@ -8,6 +8,7 @@
 #pragma once
 
 #include "llexec/diagnostic.hpp"
+#include "llexec/owner.hpp"
 #include "llexec/policy.hpp"
 #include "llexec/result.hpp"
 
@@ -49,9 +50,11 @@ struct LoadReport {
 /// old ones. An `exe` that does not exist is selected by its path once it does, as far as that can
 /// be told now: reported, or an error with missing_paths = "error". A policy that names llexec
 /// itself is an error. An empty set is an error: unload() is what removes enforcement. So is any
-/// while llexec is switched off, see llexec/off_switch.hpp.
+/// while llexec is switched off, see llexec/off_switch.hpp, and EBUSY if there is an owner, and it
+/// is not `owner`.
 [[nodiscard]] Result<LoadReport> load(std::span<const Policy> policies,
-                                      EnforceAt enforce_at = EnforceAt::bprm_committing_creds);
+                                      EnforceAt enforce_at = EnforceAt::bprm_committing_creds,
+                                      const Owner* owner = nullptr);
 
 struct PolicyStatus {
     std::string name;
@@ -83,7 +86,7 @@ struct Status {
 [[nodiscard]] Result<std::optional<Status>> read_status();
 
 /// Removes every link, program, map and pin, and waits until the kernel has freed them. False if
-/// nothing was loaded. What already runs confined stays confined.
-[[nodiscard]] Result<bool> unload();
+/// nothing was loaded. What already runs confined stays confined. EBUSY as load().
+[[nodiscard]] Result<bool> unload(const Owner* owner = nullptr);
 
 } // namespace llexec

@@ -3,6 +3,7 @@
 // What happened to executions that matched a policy.
 #pragma once
 
+#include "llexec/owner.hpp"
 #include "llexec/result.hpp"
 
 #include <chrono>
@@ -45,8 +46,9 @@ struct Event {
 /// Consumes the events of the loaded programs. Several readers share them: each event is read once.
 class EventReader {
   public:
-    /// Kind system with ENOENT if nothing is loaded.
-    [[nodiscard]] static Result<EventReader> open();
+    /// Kind system with ENOENT if nothing is loaded, with EBUSY if there is an owner, and it is not
+    /// `owner`.
+    [[nodiscard]] static Result<EventReader> open(const Owner* owner = nullptr);
 
     EventReader(EventReader&&) noexcept;
     EventReader& operator=(EventReader&&) noexcept;

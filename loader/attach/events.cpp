@@ -2,6 +2,7 @@
 #include "llexec/events.hpp"
 
 #include "attach/maps.hpp"
+#include "attach/owner.hpp"
 #include "attach/pins.hpp"
 
 #include <bpf/libbpf.h>
@@ -67,11 +68,14 @@ EventReader::EventReader(EventReader&&) noexcept = default;
 EventReader& EventReader::operator=(EventReader&&) noexcept = default;
 EventReader::~EventReader() = default;
 
-Result<EventReader> EventReader::open() {
+Result<EventReader> EventReader::open(const Owner* owner) {
     auto impl = std::make_unique<Impl>();
     auto map = attach::open_pin(attach::name_of(attach::MapId::events));
     if (!map)
         return std::unexpected(std::move(map.error()));
+    if (auto allowed = attach::check_owner(owner, "it reads the events: `journalctl -u llexecd`");
+        !allowed)
+        return std::unexpected(std::move(allowed.error()));
     impl->map = std::move(*map);
     impl->ring.reset(ring_buffer__new(impl->map.get(), Impl::on_record, impl.get(), nullptr));
     if (!impl->ring)

@@ -203,8 +203,8 @@ bool is_protected() {
     return ::access(pin_path("link_llexec_guard_pin").c_str(), F_OK) == 0;
 }
 
-Result<> protect() {
-    const auto lock = Lock::acquire();
+Result<> protect(const Owner* owner) {
+    const auto lock = Lock::acquire(owner);
     if (!lock)
         return std::unexpected(lock.error());
     const auto maps = Maps::open_pinned();
@@ -230,8 +230,8 @@ Result<> protect() {
     return attached;
 }
 
-Result<> unprotect() {
-    const auto lock = Lock::acquire();
+Result<> unprotect(const Owner* owner) {
+    const auto lock = Lock::acquire(owner);
     if (!lock)
         return std::unexpected(lock.error());
     return remove_guard();

@@ -220,7 +220,8 @@ std::optional<EnforceAt> enforce_at_from_string(std::string_view name) {
     return std::nullopt;
 }
 
-Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) {
+Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at,
+                        const Owner* owner) {
     if (auto checked = check_policies(policies); !checked)
         return std::unexpected(std::move(checked.error()));
     if (const auto off = switched_off())
@@ -233,7 +234,7 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at) 
     const auto rulesets = build_rulesets(ordered);
     if (!rulesets)
         return std::unexpected(rulesets.error());
-    const auto lock = Lock::acquire();
+    const auto lock = Lock::acquire(owner);
     if (!lock)
         return std::unexpected(lock.error());
     auto attached = ensure_attached(*lock);

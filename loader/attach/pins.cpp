@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "attach/pins.hpp"
 
+#include "attach/owner.hpp"
 #include "llexec/attach.hpp"
 #include "llexec/guard.hpp"
 
@@ -132,17 +133,28 @@ Result<> remove_directory(std::string_view directory) {
     return {};
 }
 
-Result<Lock> Lock::acquire() {
+Result<> make_lock_directory() {
+    if (::mkdir(lock_directory, 0755) != 0 && errno != EEXIST)
+        return system_error(errno, fmt::format("cannot make the directory {}", lock_directory));
+    return {};
+}
+
+Result<Lock> Lock::acquire(const Owner* owner) {
     if (auto mounted = check_bpf_filesystem(); !mounted)
         return std::unexpected(std::move(mounted.error()));
-    if (::mkdir(lock_directory, 0700) != 0 && errno != EEXIST)
-        return system_error(errno, fmt::format("cannot make the directory {}", lock_directory));
+    if (auto made = make_lock_directory(); !made)
+        return std::unexpected(std::move(made.error()));
     UniqueFd fd(::open(lock_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid())
         return system_error(errno, fmt::format("cannot open {}", lock_file));
     while (::flock(fd.get(), LOCK_EX) != 0)
         if (errno != EINTR)
             return system_error(errno, fmt::format("cannot lock {}", lock_file));
+    if (auto allowed = check_owner(owner, "change them in /etc/llexec/policies.d; to end "
+                                          "enforcement, `systemctl stop llexecd` first, or "
+                                          "`touch /etc/llexec/off`");
+        !allowed)
+        return std::unexpected(std::move(allowed.error()));
 
     // Nobody else is at work, so these are leftovers of a loader that was killed: neither was, or
     // still is, what enforces.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "llexec/fd.hpp"
+#include "llexec/owner.hpp"
 #include "llexec/result.hpp"
 
 #include <cstdint>
@@ -47,6 +48,9 @@ struct ObjectId {
 /// The names of all pins in a directory; empty if it does not exist.
 [[nodiscard]] Result<std::vector<std::string>> list_pins(std::string_view directory);
 
+/// Makes the directory of locks, /run/llexec, unless it exists.
+[[nodiscard]] Result<> make_lock_directory();
+
 /// Makes an empty directory for root only.
 [[nodiscard]] Result<> make_directory(std::string_view directory);
 
@@ -58,8 +62,9 @@ struct ObjectId {
 class Lock {
   public:
     /// Waits for whoever holds it. Then removes what a killed loader left behind. Kind unsupported
-    /// if no BPF filesystem is mounted on /sys/fs/bpf.
-    [[nodiscard]] static Result<Lock> acquire();
+    /// if no BPF filesystem is mounted on /sys/fs/bpf; EBUSY if there is an owner, and it is not
+    /// `owner`.
+    [[nodiscard]] static Result<Lock> acquire(const Owner* owner);
 
   private:
     explicit Lock(UniqueFd fd) : fd_(std::move(fd)) {}

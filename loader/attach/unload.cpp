@@ -40,11 +40,11 @@ bool wait_until_gone(const std::vector<ObjectId>& objects) {
 
 } // namespace
 
-Result<bool> unload() {
+Result<bool> unload(const Owner* owner) {
     const auto loaded = is_loaded();
     if (!loaded)
         return std::unexpected(loaded.error());
-    const auto lock = Lock::acquire();
+    const auto lock = Lock::acquire(owner);
     if (!lock)
         return std::unexpected(lock.error());
     const auto names = list_pins(pin_directory);

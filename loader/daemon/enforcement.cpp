@@ -94,7 +94,7 @@ Result<> Enforcement::apply(const StoredSet& stored) {
     policies.push_back(self_test_policy(setting_.self_test_program));
     // Before anything is looked at, so that no change is missed.
     watch(stored);
-    const auto report = load(policies, setting_.settings.enforce_at);
+    const auto report = load(policies, setting_.settings.enforce_at, &setting_.owner);
     if (!report)
         return std::unexpected(report.error());
     active_ = true;
@@ -123,7 +123,7 @@ void Enforcement::renew() {
 
 Result<> Enforcement::switch_off() {
     watch({});
-    const auto removed = unload();
+    const auto removed = unload(&setting_.owner);
     if (!removed && removed.error().kind != ErrorKind::unsupported)
         return std::unexpected(removed.error());
     active_ = false;
@@ -132,7 +132,7 @@ Result<> Enforcement::switch_off() {
 
 void Enforcement::guard() const {
     const bool wanted = setting_.settings.protect;
-    if (auto guarded = wanted ? protect() : unprotect(); !guarded)
+    if (auto guarded = wanted ? protect(&setting_.owner) : unprotect(&setting_.owner); !guarded)
         // Enforcement does not depend on it.
         setting_.journal.say(guarded.error(),
                              wanted ? "what is loaded is not guarded"

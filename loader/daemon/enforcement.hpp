@@ -6,6 +6,7 @@
 
 #include "journal.hpp"
 #include "llexec/attach.hpp"
+#include "llexec/owner.hpp"
 #include "llexec/settings.hpp"
 #include "metrics.hpp"
 #include "policy_store.hpp"
@@ -23,6 +24,7 @@ class Enforcement {
     using Loaded = std::function<void(const LoadReport&)>;
 
     struct Setting {
+        const Owner& owner;
         const Journal& journal;
         const PolicyStore& store;
         const Settings& settings;             ///< as they are when something is done

@@ -9,6 +9,7 @@
 #include "llexec/attach.hpp"
 #include "llexec/events.hpp"
 #include "llexec/off_switch.hpp"
+#include "llexec/owner.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
 #include "metrics.hpp"
@@ -79,6 +80,10 @@ class Service {
     // -- Starting ----------------------------------------------------------
 
     Result<> prepare() {
+        auto owner = Owner::become();
+        if (!owner)
+            return std::unexpected(std::move(owner.error()));
+        owner_.emplace(std::move(*owner));
         auto loop = EventLoop::create();
         if (!loop)
             return std::unexpected(std::move(loop.error()));
@@ -88,7 +93,8 @@ class Service {
             return std::unexpected(std::move(watcher.error()));
         watcher_.emplace(std::move(*watcher));
         enforcement_.emplace(
-            Enforcement::Setting{.journal = journal_,
+            Enforcement::Setting{.owner = *owner_,
+                                 .journal = journal_,
                                  .store = store_,
                                  .settings = settings_,
                                  .watcher = *watcher_,
@@ -253,10 +259,12 @@ class Service {
     void follow_objects() {
         if (!enforcement_->active())
             return;
+        const auto reloads = counters_.reloads;
         // What could not be loaded may have wanted just that file.
         if (enforcement_->refused() && enforcement_->refused()->set.ok())
             configure(false);
-        enforcement_->renew();
+        if (counters_.reloads == reloads)
+            enforcement_->renew();
         metrics_timer_->set(0ms);
         notify_status();
     }
@@ -302,7 +310,7 @@ class Service {
         if (events_ && !fresh)
             return;
         drop_events();
-        auto reader = EventReader::open();
+        auto reader = EventReader::open(&*owner_);
         if (!reader) {
             // Enforcement does not depend on it.
             journal_.say(reader.error(), "executions are not reported", Priority::critical);
@@ -375,6 +383,7 @@ class Service {
     Settings settings_;
     bool failed_ = false;
     std::optional<std::string> off_;
+    std::optional<Owner> owner_;
     std::optional<EventLoop> loop_;
     std::optional<Watcher> watcher_;
     std::optional<Enforcement> enforcement_;

@@ -316,18 +316,21 @@ TEST_CASE_METHOD(Service, "a storm of executions is counted, not written out") {
     place.put("p", world.policy());
     Llexecd daemon(place);
     REQUIRE(daemon.is_ready());
-    CHECK(run({launcher(), "via-repeat:1500", "--", world.program, world.read_closed})["exec"] ==
-          "allowed 0, denied 1500, other 0, refused 0, killed 0");
+    // All of them come at once, however slow the machine is; the ring buffer holds some 1,600.
+    daemon.signal(SIGSTOP);
+    CHECK(run({launcher(), "via-repeat:1200", "--", world.program, world.read_closed})["exec"] ==
+          "allowed 0, denied 1200, other 0, refused 0, killed 0");
+    daemon.signal(SIGCONT);
     CHECK(eventually([&] { return !daemon.said(" more executions").empty(); }));
     const auto written = daemon.said("p: applied: " + world.program.string()).size();
     CHECK(written >= 500);
-    CHECK(written < 1500);
+    CHECK(written < 1200);
     CHECK(status()["events_lost"] == 0);
     // All of them are in the counters.
     CHECK(eventually([&] {
         std::ifstream stream(place.metrics);
         const std::string text{std::istreambuf_iterator<char>(stream), {}};
-        return text.find("llexec_policy_applied_total{policy=\"p\"} 1500\n") != std::string::npos &&
+        return text.find("llexec_policy_applied_total{policy=\"p\"} 1200\n") != std::string::npos &&
                text.ends_with("# EOF\n");
     }));
 }
