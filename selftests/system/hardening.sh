@@ -52,6 +52,25 @@ test_rules() {
 	umount /mnt/later
 }
 
+# More than what a process may have open unless it asks for more.
+test_many_policies() {
+	local i
+
+	systemctl stop llexecd.service
+	for i in {1..1100}; do
+		sed "s|^exe = .*|exe = [\"/nonexistent/$i\"]|" "$policy.off" > "${policy%.toml}-$i.toml"
+	done
+	check "the service starts with 1,100 policies" systemctl start llexecd.service
+	# That of the self-test is one, too.
+	check "... and all of them are loaded" is 1101 loaded_policies
+	rm "${policy%.toml}"-*.toml
+	check "... and removed" soon is 1 loaded_policies
+}
+
+loaded_policies() {
+	llexec --json status | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["policies"]))'
+}
+
 rule_holds() {
 	local code=0
 
@@ -65,6 +84,7 @@ test_hardening() {
 	write_policy
 	mv "$policy" "$policy.off"
 	test_rules
+	test_many_policies
 	rm "$policy.off"
 	check "without its policy the program is not confined" soon unconfined
 }

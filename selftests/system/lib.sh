@@ -94,8 +94,13 @@ says() {
 nothing_attached() {
 	local found
 
-	found=$(ls -d /sys/fs/bpf/llexec* 2> /dev/null; bpftool prog show | grep -E 'name exec_(select|enforce)')
+	found=$(ls -d /sys/fs/bpf/llexec* 2> /dev/null; bpftool prog show | grep 'name llexec_')
 	[[ -z $found ]] || { echo "$found"; return 1; }
+}
+
+# The other way round, so that nothing_attached means something.
+attached() {
+	[[ -d /sys/fs/bpf/llexec ]] && bpftool prog show | grep 'name llexec_enforce'
 }
 
 listening() {

@@ -4,11 +4,11 @@
 # Removal of the package removes enforcement and all that it made; what an
 # administrator wrote goes with a purge. Sourced, not run.
 
-# Files of the machine with our name, but for the tests' own, logs, and the
-# package manager's records.
+# Files of the machine with our name, but for the tests' own, those of the kernel's
+# package, logs, and the package manager's records.
 left_over() {
 	find / -xdev \( -path /vmtest -o -path "$repo" -o -path /var/lib/dpkg -o -path /var/log -o -path /proc \) -prune -o \
-		-name '*llexec*' ! -path '*llexec-test*' ! -name 'needs-llexec*' -print
+		-name '*llexec*' ! -path '*llexec-test*' ! -name 'needs-llexec*' ! -name "*$(uname -r)*" -print
 	find /run /sys/fs/bpf /tmp -name '*llexec*' -print
 }
 
@@ -19,6 +19,7 @@ leaves() {
 
 test_removal() {
 	check "before removal: it is confined" confined
+	check "before removal: programs are attached" attached
 	check "remove: dpkg" dpkg -r llexec
 	check "remove: no process" not pgrep -x llexecd
 	check "remove: nothing is attached" nothing_attached
