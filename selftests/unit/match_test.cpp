@@ -81,8 +81,8 @@ TEST_CASE("a database that cannot answer is an error, not an unknown name") {
 
 TEST_CASE("user and group numbers are those that the kernel has") {
     CHECK(parse_valid(with_match("user = [4294967294]")).match[0].users[0].id == 4294967294U);
-    const auto value =
-        GENERATE("-1", "4294967295", "\"4294967295\"", "\"99999999999999999999999\"");
+    const auto value = GENERATE(as<std::string>{}, "-1", "4294967295", "\"4294967295\"",
+                                "\"99999999999999999999999\"");
     const ParsedPolicy parsed = parse(with_match(fmt::format("user = [{}]", value)));
     REQUIRE(parsed.diagnostics.size() == 1);
     CHECK(parsed.diagnostics[0].message.ends_with("is out of range"));

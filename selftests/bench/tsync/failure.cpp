@@ -35,6 +35,7 @@ class FaultInjection {
     FaultInjection& operator=(const FaultInjection&) = delete;
     ~FaultInjection() {
         stop();
+        ::close(space_);
         set("task-filter", "N");
     }
 
@@ -44,18 +45,18 @@ class FaultInjection {
     /// The calling process is one of those from now on, with the threads that it makes.
     static void include_self() { write_file("/proc/self/make-it-fail", "1"); }
 
-    void start(long space) const {
+    void start(long space) {
         set("space", std::to_string(space));
+        // Who is restricted cannot open it. A new one each time: it has no offset to go back to.
+        ::close(space_);
+        space_ = open_file("space");
         put(probability_, "100");
     }
     void stop() const { put(probability_, "0"); }
-    /// What is left of the space, after stop().
-    [[nodiscard]] static long space() {
+    /// What is left of the space, after stop(). To be asked for once.
+    [[nodiscard]] long space() const {
         char text[32]{};
-        // Read once only: these files have no offset to go back to.
-        const int fd = open_file("space");
-        const long size = ::read(fd, text, sizeof(text) - 1);
-        ::close(fd);
+        const long size = ::read(space_, text, sizeof(text) - 1);
         return size > 0 ? std::atol(text) : -1;
     }
 
@@ -89,6 +90,7 @@ class FaultInjection {
     }
 
     int probability_ = -1;
+    int space_ = -1;
 };
 
 struct Case {
@@ -102,7 +104,7 @@ constexpr std::array cases{
     Case{.name = "broadcast", .how = How::broadcast, .diverged = false}};
 
 /// The bytes that restricting all threads takes, or -1.
-long need_of(const FaultInjection& faults, const Setup& setup, const Case& which) {
+long need_of(FaultInjection& faults, const Setup& setup, const Case& which) {
     return in_process([&] {
                FaultInjection::include_self();
                Threads all(threads);
@@ -111,15 +113,14 @@ long need_of(const FaultInjection& faults, const Setup& setup, const Case& which
                faults.start(plenty);
                const bool done = all.restrict_all(setup, which.how);
                faults.stop();
-               return done && all.count_outside(setup) == 0 ? plenty - FaultInjection::space() : -1;
+               return done && all.count_outside(setup) == 0 ? plenty - faults.space() : -1;
            })
         .value_or(-1);
 }
 
 /// The threads that are left outside when memory ends after `space` bytes; -1 if nothing failed, or
 /// the process died.
-long outside_after(const FaultInjection& faults, const Setup& setup, const Case& which,
-                   long space) {
+long outside_after(FaultInjection& faults, const Setup& setup, const Case& which, long space) {
     return in_process([&] {
                FaultInjection::include_self();
                Threads all(threads);
@@ -134,7 +135,7 @@ long outside_after(const FaultInjection& faults, const Setup& setup, const Case&
 }
 
 /// One line of the table.
-bool compare_one(const FaultInjection& faults, const Setup& setup, const Case& which, int times) {
+bool compare_one(FaultInjection& faults, const Setup& setup, const Case& which, int times) {
     const long need = need_of(faults, setup, which);
     std::printf("%-22s %9ld", which.name, need);
     if (need <= 0) {
@@ -164,7 +165,7 @@ bool compare_one(const FaultInjection& faults, const Setup& setup, const Case& w
 
 bool compare_failures() {
     const Setup setup = make_setup(rules);
-    const FaultInjection faults;
+    FaultInjection faults;
     bool good = true;
     for (const int times : {1, -1}) {
         std::printf("%s; threads left outside of %zu (none: no thread was restricted)\n"

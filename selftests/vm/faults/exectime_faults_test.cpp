@@ -128,7 +128,7 @@ TEST_CASE("faults: EXECTIME that replaces leaves the old one or the new one") {
 }
 
 TEST_CASE("faults: what was stored with EXECTIME is enforced, or nothing is executed") {
-    const std::string point = GENERATE("", committing, staged);
+    const std::string point = GENERATE(as<std::string>{}, "", committing, staged);
     CAPTURE(point);
     if (!is_possible())
         return;
