@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which processes run in a domain of ours, so that those that do not can be told: see struct llexec_confined.
+ * Which processes run in a domain of ours, so that those that do not can be told: see struct
+ * llexec_confined.
  *
- * Only reports depend on it. Memory that is not to be had makes a confined process look as if it were not.
+ * Only reports depend on it. Memory that is not to be had makes a confined process look as if it
+ * were not.
  */
 #ifndef LLEXEC_CONFINED_BPF_H
 #define LLEXEC_CONFINED_BPF_H
@@ -35,7 +37,10 @@ __global int note_enforced(struct llexec_confined *confined, __u64 policy)
 	return 0;
 }
 
-/* The calling process executes a program in a domain that, besides what it had before, enforces these policies. */
+/*
+ * The calling process executes a program in a domain that, besides what it had before, enforces
+ * these policies.
+ */
 __global int remember_confined(const struct llexec_confined *enforced)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
@@ -63,7 +68,8 @@ int BPF_PROG(llexec_fork, struct task_struct *child, __u64 clone_flags)
 	own = bpf_task_storage_get(&llexec_confined, parent->group_leader, 0, 0);
 	if (!own)
 		return 0;
-	inherited = bpf_task_storage_get(&llexec_confined, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	inherited =
+		bpf_task_storage_get(&llexec_confined, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (inherited)
 		*inherited = *own;
 	return 0;

@@ -2,10 +2,10 @@
 /*
  * From an execution to its policies: which ones match, and enforcing them.
  *
- * One decision uses one generation. The loader only touches the elements of a generation while it is not the current
- * one, so everything that was read is right if the generation is still current afterwards; if not, the decision starts
- * again with the new one. This orders loads as x86-64 does; a weakly ordered machine needs a load-acquire in
- * current_generation().
+ * One decision uses one generation. The loader only touches the elements of a generation while it
+ * is not the current one, so everything that was read is right if the generation is still current
+ * afterwards; if not, the decision starts again with the new one. This orders loads as x86-64 does;
+ * a weakly ordered machine needs a load-acquire in current_generation().
  */
 #ifndef LLEXEC_DECIDE_BPF_H
 #define LLEXEC_DECIDE_BPF_H
@@ -27,7 +27,9 @@
 #define MAX_ERRNO 4095
 #define SIGKILL 9
 
-/* How often a decision starts again because the generation changed. Each time is one more reload. */
+/*
+ * How often a decision starts again because the generation changed. Each time is one more reload.
+ */
 #define MAX_ATTEMPTS 8
 
 enum execution_state {
@@ -39,7 +41,8 @@ enum execution_state {
 	EXEC_DONE = 3,
 };
 
-extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset__nullable,
+extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm,
+					struct bpf_landlock_ruleset *ruleset__nullable,
 					__u32 flags) __ksym;
 extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm,
 					    struct bpf_landlock_ruleset *ruleset) __ksym;
@@ -79,7 +82,9 @@ static __always_inline struct llexec_policy *policy_of(__u64 generation, __u32 i
 			count_up(stats->member);                                               \
 	})
 
-/* PID 1 is never selected: it must be possible to boot and to shut down whatever the policies are. */
+/*
+ * PID 1 is never selected: it must be possible to boot and to shut down whatever the policies are.
+ */
 static __always_inline bool is_global_init(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == 1;
@@ -155,7 +160,8 @@ static __always_inline bool file_beneath(__u64 directory)
 {
 	struct llexec_execution *execution = this_execution(0);
 
-	return execution && is_noted(directory, execution->first_directory, execution->n_directories);
+	return execution &&
+	       is_noted(directory, execution->first_directory, execution->n_directories);
 }
 
 static __always_inline bool rule_holds(const struct llexec_rule *rule)
@@ -166,7 +172,9 @@ static __always_inline bool rule_holds(const struct llexec_rule *rule)
 	       (rule->directory == LLEXEC_ANY_PLACE || file_beneath(rule->directory));
 }
 
-/* Inserts a policy into the matches of this execution, in order, once. -E2BIG if there is no room. */
+/*
+ * Inserts a policy into the matches of this execution, in order, once. -E2BIG if there is no room.
+ */
 __global int add_match(__u32 policy)
 {
 	struct llexec_execution *execution = this_execution(0);
@@ -215,7 +223,10 @@ static long add_rule(__u32 i, struct rule_walk *walk)
 	return walk->result ? 1 : 0;
 }
 
-/* Adds the policies of the rules that hold. 0, -EAGAIN (the generation is gone) or -E2BIG (too many). */
+/*
+ * Adds the policies of the rules that hold. 0, -EAGAIN (the generation is gone) or -E2BIG (too
+ * many).
+ */
 __global int add_rules(__u64 generation, __u32 first, __u32 count)
 {
 	struct rule_walk walk = { .generation = generation, .first = first };
@@ -248,14 +259,17 @@ __global int add_inode(const struct llexec_inode_key *key)
 /* As add_file_range(). */
 __global int add_path(__u64 generation, __u64 path_hash, __u32 dev)
 {
-	struct llexec_path_key key = { .generation = generation, .path_hash = path_hash, .dev = dev };
+	struct llexec_path_key key = { .generation = generation,
+				       .path_hash = path_hash,
+				       .dev = dev };
 
 	return add_file_range(generation, bpf_map_lookup_elem(&llexec_by_path, &key));
 }
 
 static long add_place(__u32 i, struct rule_walk *walk)
 {
-	struct llexec_place_key key = { .generation = walk->generation, .place = place_noted(walk->first + i) };
+	struct llexec_place_key key = { .generation = walk->generation,
+					.place = place_noted(walk->first + i) };
 
 	walk->result = add_range(walk->generation, bpf_map_lookup_elem(&llexec_by_place, &key));
 	return walk->result ? 1 : 0;
@@ -271,8 +285,8 @@ __global int add_places(__u64 generation, __u32 first, __u32 count)
 }
 
 /* As add_file_range(). The directories that are noted are those of this file. */
-static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id, __u32 first_directory,
-				    __u32 n_directories)
+static __always_inline int add_file(__u64 generation, const struct llexec_file_id *id,
+				    __u32 first_directory, __u32 n_directories)
 {
 	struct llexec_inode_key key = { .generation = generation, .inode = id->inode };
 	struct llexec_execution *execution = this_execution(0);
@@ -325,8 +339,8 @@ __global int add_groups(__u64 generation)
 	return walk.result;
 }
 
-__global int report(const struct linux_binprm *bprm __arg_trusted, struct llexec_policy *policy, __u64 generation,
-		    __u32 outcome, __s32 error)
+__global int report(const struct linux_binprm *bprm __arg_trusted, struct llexec_policy *policy,
+		    __u64 generation, __u32 outcome, __s32 error)
 {
 	struct llexec_event *event;
 
@@ -356,10 +370,12 @@ __global int report(const struct linux_binprm *bprm __arg_trusted, struct llexec
 }
 
 /*
- * Enforces one policy. Returns 0 if the execution may go on, -EAGAIN if the generation is not current any more, and
- * another negative errno if the execution must not go on: fail-closed unless the policy says on_error = "allow".
+ * Enforces one policy. Returns 0 if the execution may go on, -EAGAIN if the generation is not
+ * current any more, and another negative errno if the execution must not go on: fail-closed unless
+ * the policy says on_error = "allow".
  */
-__global int enforce_policy(const struct linux_binprm *bprm __arg_trusted, __u64 generation, __u32 index, bool staging)
+__global int enforce_policy(const struct linux_binprm *bprm __arg_trusted, __u64 generation,
+			    __u32 index, bool staging)
 {
 	struct llexec_policy *policy = policy_of(generation, index);
 	__u32 slot, mode, on_error, flags, outcome = LLEXEC_APPLIED;
@@ -427,10 +443,11 @@ struct decision {
 };
 
 /*
- * Notes what the rules of a generation are about besides files and callers. Errors are fail-closed: nobody could tell
- * what matches.
+ * Notes what the rules of a generation are about besides files and callers. Errors are fail-closed:
+ * nobody could tell what matches.
  */
-static __always_inline int note_what_matters(struct decision *decision, const struct llexec_generation *description)
+static __always_inline int note_what_matters(struct decision *decision,
+					     const struct llexec_generation *description)
 {
 	struct llexec_execution *execution = decision->execution;
 	/* The file that the execution has now. */
@@ -442,14 +459,17 @@ static __always_inline int note_what_matters(struct decision *decision, const st
 	if (!result && description->directories)
 		result = note_directories(execution, decision->bprm->file, which);
 	if (!result && description->directories && decision->files & ~execution->noted)
-		/* A script from before there were rules about directories; it is gone. Trying again does not help. */
+		/*
+		 * A script from before there were rules about directories; it is gone. Trying again
+		 * does not help.
+		 */
 		result = -EAGAIN;
 	return result;
 }
 
 /*
- * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not current any more, -E2BIG
- * if there are more than can be kept, and as note_what_matters().
+ * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not
+ * current any more, -E2BIG if there are more than can be kept, and as note_what_matters().
  */
 static __always_inline int select_policies(struct decision *decision)
 {
@@ -464,14 +484,15 @@ static __always_inline int select_policies(struct decision *decision)
 	execution->n_matches = 0;
 	result = note_what_matters(decision, description);
 	if (!result && decision->files & ASKED_FOR)
-		result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY, execution->n_asked_for);
+		result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY,
+				  execution->n_asked_for);
 	if (result == 1) {
 		execution->n_matches = 0;
 		return 0; /* Fail-open by design: llexec itself. */
 	}
 	if (!result && decision->files & FINAL)
-		result = add_file(generation, &decision->final, FIRST_DIRECTORY + execution->n_asked_for,
-				  execution->n_final);
+		result = add_file(generation, &decision->final,
+				  FIRST_DIRECTORY + execution->n_asked_for, execution->n_final);
 	if (result >= 0 && description->cgroups)
 		result = add_places(generation, 0, execution->n_cgroups);
 	if (result >= 0 && description->by_user)
@@ -489,12 +510,15 @@ static long enforce_match(__u32 i, struct decision *decision)
 
 	if (i >= LLEXEC_MAX_MATCHES || i >= execution->n_matches)
 		return 1;
-	decision->result =
-		enforce_policy(decision->bprm, decision->generation, execution->matches[i], decision->staging);
+	decision->result = enforce_policy(decision->bprm, decision->generation,
+					  execution->matches[i], decision->staging);
 	return decision->result ? 1 : 0;
 }
 
-/* One attempt, in the generation that is current now. 0 if there has to be another one: the result is -EAGAIN then. */
+/*
+ * One attempt, in the generation that is current now. 0 if there has to be another one: the result
+ * is -EAGAIN then.
+ */
 static long attempt(__u32 i, struct decision *decision)
 {
 	decision->generation = current_generation();
@@ -518,14 +542,15 @@ static long attempt(__u32 i, struct decision *decision)
 }
 
 /*
- * Selects and enforces the policies of an execution. Returns 0 if it may go on and a negative errno if it must not;
- * -EAGAIN after too many reloads during one execution.
+ * Selects and enforces the policies of an execution. Returns 0 if it may go on and a negative errno
+ * if it must not; -EAGAIN after too many reloads during one execution.
  *
- * An attempt that is overtaken by a change of generation may already have enforced some policies of the old
- * generation. The next one enforces all those of the new generation on top: more than needed, never less.
+ * An attempt that is overtaken by a change of generation may already have enforced some policies of
+ * the old generation. The next one enforces all those of the new generation on top: more than
+ * needed, never less.
  */
-static __always_inline int decide(const struct linux_binprm *bprm, struct llexec_execution *execution, __u32 files,
-				  bool staging)
+static __always_inline int decide(const struct linux_binprm *bprm,
+				  struct llexec_execution *execution, __u32 files, bool staging)
 {
 	struct decision decision = {
 		.bprm = bprm,

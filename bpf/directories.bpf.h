@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The directories that a file stands beneath. Whoever includes this has defined before where they are kept:
+ * The directories that a file stands beneath. Whoever includes this has defined before where they
+ * are kept:
  *   bool note_place(__u32 i, __u64 place), false if there is no room.
  */
 #ifndef LLEXEC_DIRECTORIES_BPF_H
@@ -25,7 +26,10 @@ struct directory_walk {
 	__s32 result;
 };
 
-/* 1: a step up to another directory. 0: to a mount point, which the mount hides. -1: this is the top. */
+/*
+ * 1: a step up to another directory. 0: to a mount point, which the mount hides. -1: this is the
+ * top.
+ */
 static __always_inline int step_up(struct directory_walk *walk)
 {
 	struct dentry *dentry = walk->dentry, *parent;
@@ -41,7 +45,10 @@ static __always_inline int step_up(struct directory_walk *walk)
 		return 0;
 	}
 	parent = BPF_CORE_READ(dentry, d_parent);
-	/* Moved out of what the mount shows. As in Landlock, it counts as beneath the mount nevertheless. */
+	/*
+	 * Moved out of what the mount shows. As in Landlock, it counts as beneath the mount
+	 * nevertheless.
+	 */
 	walk->dentry = parent == dentry || !parent ? root : parent;
 	return 1;
 }
@@ -72,12 +79,13 @@ static long note_directory(__u32 i, struct directory_walk *walk)
 }
 
 /*
- * Notes the directories that a file stands beneath, as Landlock walks from a path up to the root of its mount namespace,
- * whatever the caller's own root is. Returns the index behind the last one, or -ENAMETOOLONG if there is no room for all
- * of them: then nobody could tell what the file is beneath.
+ * Notes the directories that a file stands beneath, as Landlock walks from a path up to the root of
+ * its mount namespace, whatever the caller's own root is. Returns the index behind the last one, or
+ * -ENAMETOOLONG if there is no room for all of them: then nobody could tell what the file is
+ * beneath.
  *
- * Other than Landlock's, the walk holds no references. What is renamed or moved meanwhile can be taken to be in its old
- * place or in its new one.
+ * Other than Landlock's, the walk holds no references. What is renamed or moved meanwhile can be
+ * taken to be in its old place or in its new one.
  */
 __global int walk_directories(__u64 dentry, __u64 mnt, __u32 first)
 {

@@ -10,9 +10,10 @@
 #define ENAMETOOLONG 36
 
 /*
- * The verifier checks each function that is not static once and on its own, not for each way to get there. Without that,
- * the loops would multiply. Such a function takes numbers, pointers to memory of a known size, which may be NULL for all
- * that the verifier knows, and kernel objects that the caller holds.
+ * The verifier checks each function that is not static once and on its own, not for each way to get
+ * there. Without that, the loops would multiply. Such a function takes numbers, pointers to memory
+ * of a known size, which may be NULL for all that the verifier knows, and kernel objects that the
+ * caller holds.
  */
 #define __global __attribute__((noinline))
 #ifndef __arg_trusted

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * After the point of no return: enforces the policies of the execution, unless they were staged before.
+ * After the point of no return: enforces the policies of the execution, unless they were staged
+ * before.
  *
- * The process has a single thread, its new memory and its final credentials. An error cannot be returned any more, so a
- * program that cannot be restricted is killed before its first instruction.
+ * The process has a single thread, its new memory and its final credentials. An error cannot be
+ * returned any more, so a program that cannot be restricted is killed before its first instruction.
  */
 #ifndef LLEXEC_EXEC_ENFORCE_BPF_H
 #define LLEXEC_EXEC_ENFORCE_BPF_H
@@ -24,7 +25,10 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 		return 0; /* Fail-open by design. */
 
 	execution = this_execution(0);
-	/* Fail-open: this execution was under way before the programs were attached, as if it had happened before. */
+	/*
+	 * Fail-open: this execution was under way before the programs were attached, as if it had
+	 * happened before.
+	 */
 	if (!execution || execution->bprm != (__u64)bprm)
 		return 0;
 
@@ -42,7 +46,8 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 		remember_confined(&execution->enforced);
 	execution->bprm = 0;
 	if (execution->noted || execution->n_cgroups)
-		bpf_task_storage_delete(&llexec_places, (struct task_struct *)bpf_get_current_task_btf());
+		bpf_task_storage_delete(&llexec_places,
+					(struct task_struct *)bpf_get_current_task_btf());
 	return 0;
 }
 

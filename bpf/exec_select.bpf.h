@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Before the point of no return: notes which file was asked for, and stages the policies if they are enforced here.
+ * Before the point of no return: notes which file was asked for, and stages the policies if they
+ * are enforced here.
  *
- * For a script, only bprm_creds_for_exec sees the script itself. What it finds is handed over in task-local storage.
- * Every execution starts by overwriting what an earlier, failed one of the same task may have left there, and the
- * later hooks check that it is about their linux_binprm.
+ * For a script, only bprm_creds_for_exec sees the script itself. What it finds is handed over in
+ * task-local storage. Every execution starts by overwriting what an earlier, failed one of the same
+ * task may have left there, and the later hooks check that it is about their linux_binprm.
  */
 #ifndef LLEXEC_EXEC_SELECT_BPF_H
 #define LLEXEC_EXEC_SELECT_BPF_H
@@ -35,8 +36,9 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 		return 0; /* Fail-open by design. */
 
 	execution = this_execution(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	/* Fail-closed: whether it matches could not be told any more. */
 	if (!execution)
-		return refuse(-ENOMEM); /* Fail-closed: whether it matches could not be told any more. */
+		return refuse(-ENOMEM);
 
 	execution->bprm = (__u64)bprm;
 	execution->generation = 0;
@@ -52,10 +54,13 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	if (!generation)
 		return refuse(-EAGAIN); /* Cannot happen: fail-closed. */
 	if (generation->directories) {
-		/* Now, because it may turn out to be a script. */
+		/*
+		 * Now, because it may turn out to be a script. Fail-closed: what it is beneath
+		 * could not be told any more.
+		 */
 		error = note_directories(execution, bprm->file, ASKED_FOR);
 		if (error)
-			return refuse(error); /* Fail-closed: what it is beneath could not be told any more. */
+			return refuse(error);
 	}
 	if (generation->enforce_at != LLEXEC_AT_BPRM_CREDS_FOR_EXEC)
 		return 0;
@@ -84,9 +89,11 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 
 	inode_id(bprm->file->f_inode, &final);
 	if (!same_inode(&final, &execution->asked_for.inode)) {
-		/* If the generation changed meanwhile, the script is staged again, by the new one. */
-		error = decide(bprm, execution,
-			       execution->generation == current_generation() ? FINAL : ASKED_FOR | FINAL, true);
+		/* A script is staged again if the generation changed meanwhile. */
+		__u32 files = execution->generation == current_generation() ? FINAL :
+									      ASKED_FOR | FINAL;
+
+		error = decide(bprm, execution, files, true);
 		if (error)
 			return refuse(error);
 	}

@@ -18,12 +18,14 @@ enum {
 
 static __always_inline struct llexec_execution *this_execution(__u64 flags)
 {
-	return bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
+	return bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(),
+				    0, flags);
 }
 
 static __always_inline struct llexec_places *these_places(__u64 flags)
 {
-	return bpf_task_storage_get(&llexec_places, (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
+	return bpf_task_storage_get(&llexec_places,
+				    (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
 }
 
 #endif /* LLEXEC_EXECUTION_BPF_H */

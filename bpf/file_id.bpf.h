@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a file is identified. The exec programs and the program that answers the loader both use this, so both sides
- * agree by construction.
+ * How a file is identified. The exec programs and the program that answers the loader both use
+ * this, so both sides agree by construction.
  */
 #ifndef LLEXEC_FILE_ID_BPF_H
 #define LLEXEC_FILE_ID_BPF_H
@@ -20,7 +20,10 @@
 /* As in the kernel: an overlayfs on an overlayfs, no deeper. */
 #define FILESYSTEM_MAX_STACK_DEPTH 2
 
-/* Set by the loader before it loads the programs: makes collisions unpredictable. The same value in every object. */
+/*
+ * Set by the loader before it loads the programs: makes collisions unpredictable. The same value in
+ * every object.
+ */
 const volatile __u64 path_hash_seed;
 
 extern void bpf_rcu_read_lock(void) __ksym;
@@ -66,12 +69,12 @@ static long hash_component(__u32 i, struct path_walk *walk)
 }
 
 /*
- * Hash of the path of a dentry below the root of its filesystem, from the last component to the first: independent of
- * mounts, namespaces and chroots. It begins with path_hash_seed, or with the hash of the names that follow. 0 if there
- * are more than MAX_DEPTH components.
+ * Hash of the path of a dentry below the root of its filesystem, from the last component to the
+ * first: independent of mounts, namespaces and chroots. It begins with path_hash_seed, or with the
+ * hash of the names that follow. 0 if there are more than MAX_DEPTH components.
  *
- * A concurrent rename can make this a path that never existed. That only loses the path half of the identity for an
- * execution that races with the rename; the inode half holds.
+ * A concurrent rename can make this a path that never existed. That only loses the path half of the
+ * identity for an execution that races with the rename; the inode half holds.
  */
 static __noinline __u64 path_hash(struct dentry *dentry, __u64 begin)
 {
@@ -80,7 +83,10 @@ static __noinline __u64 path_hash(struct dentry *dentry, __u64 begin)
 	if (!dentry)
 		return 0;
 
-	/* Names are freed after an RCU grace period. The loop is a callback, which is verified once. */
+	/*
+	 * Names are freed after an RCU grace period. The loop is a callback, which is verified
+	 * once.
+	 */
 	bpf_rcu_read_lock();
 	bpf_loop(MAX_DEPTH + 1, hash_component, &walk, 0);
 	bpf_rcu_read_unlock();
@@ -93,11 +99,13 @@ static __noinline __u64 path_hash(struct dentry *dentry, __u64 begin)
 #define magic_of(inode) BPF_CORE_READ(inode, i_sb, s_magic)
 
 /* The structure of a filesystem that the inode @inode, a member of it, stands in. */
-#define inode_container(inode, type) ((struct type *)((void *)(inode) - bpf_core_field_offset(struct type, vfs_inode)))
+#define inode_container(inode, type)                                                               \
+	((struct type *)((void *)(inode) - bpf_core_field_offset(struct type, vfs_inode)))
 
 /*
- * The inode that @inode of an overlayfs shows: the lower one while there is one, so that a copy-up changes nothing.
- * That is also where overlayfs takes its inode numbers from; generations it has none.
+ * The inode that @inode of an overlayfs shows: the lower one while there is one, so that a copy-up
+ * changes nothing. That is also where overlayfs takes its inode numbers from; generations it has
+ * none.
  */
 static __always_inline struct inode *layer_inode(struct inode *inode)
 {
@@ -109,7 +117,10 @@ static __always_inline struct inode *layer_inode(struct inode *inode)
 	return BPF_CORE_READ(overlay, __upperdentry, d_inode);
 }
 
-/* The programs' digest tells whether these filesystems were known when they were loaded. See exec_object.cpp. */
+/*
+ * The programs' digest tells whether these filesystems were known when they were loaded. See
+ * exec_object.cpp.
+ */
 static __always_inline struct inode *real_inode(struct inode *inode)
 {
 	if (!bpf_core_field_exists(struct ovl_inode, oe))
@@ -130,7 +141,8 @@ static __always_inline struct inode *real_inode(struct inode *inode)
 
 static __always_inline __u64 subvolume_of(struct inode *inode)
 {
-	if (!bpf_core_field_exists(struct btrfs_inode, root) || magic_of(inode) != BTRFS_SUPER_MAGIC)
+	if (!bpf_core_field_exists(struct btrfs_inode, root) ||
+	    magic_of(inode) != BTRFS_SUPER_MAGIC)
 		return 0;
 	return BPF_CORE_READ(inode_container(inode, btrfs_inode), root, root_key.objectid);
 }
@@ -153,10 +165,11 @@ static __always_inline void file_id(struct file *file, struct llexec_file_id *id
 	id->path_hash = path_hash(file->f_path.dentry, path_hash_seed);
 }
 
-static __always_inline bool same_inode(const struct llexec_inode_id *a, const struct llexec_inode_id *b)
+static __always_inline bool same_inode(const struct llexec_inode_id *a,
+				       const struct llexec_inode_id *b)
 {
-	return a->ino == b->ino && a->subvolume == b->subvolume && a->dev == b->dev && a->real_dev == b->real_dev &&
-	       a->igeneration == b->igeneration;
+	return a->ino == b->ino && a->subvolume == b->subvolume && a->dev == b->dev &&
+	       a->real_dev == b->real_dev && a->igeneration == b->igeneration;
 }
 
 /* The place that a directory is. A hash, so that all directories above a file can be kept. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Keeps other processes, root's included, from what llexecd has loaded: its programs, maps and links by their IDs, its
- * maps to write to, its pins, and llexecd itself as a debugger. Reading pinned maps stays possible: status needs it.
+ * Keeps other processes, root's included, from what llexecd has loaded: its programs, maps and
+ * links by their IDs, its maps to write to, its pins, and llexecd itself as a debugger. Reading
+ * pinned maps stays possible: status needs it.
  *
- * A program is trusted if it was executed from llexecd's file: not from where it is called, and not what it inherits.
- * Everything that cannot be decided is refused for what is guarded, and allowed for what is not.
+ * A program is trusted if it was executed from llexecd's file: not from where it is called, and not
+ * what it inherits. Everything that cannot be decided is refused for what is guarded, and allowed
+ * for what is not.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -84,7 +86,8 @@ static __always_inline bool is_pin_directory(struct inode *inode)
 {
 	struct llexec_guard *own = guard();
 
-	return own && BPF_CORE_READ(inode, i_ino) == own->directory_ino && BPF_CORE_READ(inode, i_sb, s_dev) == own->directory_dev;
+	return own && BPF_CORE_READ(inode, i_ino) == own->directory_ino &&
+	       BPF_CORE_READ(inode, i_sb, s_dev) == own->directory_dev;
 }
 
 static __always_inline bool is_guarded_entry(struct inode *dir, struct dentry *dentry)
@@ -95,7 +98,8 @@ static __always_inline bool is_guarded_entry(struct inode *dir, struct dentry *d
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(llexec_guard_id, int cmd, union bpf_attr *attr, unsigned int size, bool kernel, int ret)
+int BPF_PROG(llexec_guard_id, int cmd, union bpf_attr *attr, unsigned int size, bool kernel,
+	     int ret)
 {
 	__u32 kind;
 
@@ -154,14 +158,14 @@ int BPF_PROG(llexec_guard_dir, struct inode *dir, struct dentry *dentry, int ret
 }
 
 SEC("lsm/inode_rename")
-int BPF_PROG(llexec_guard_move, struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
-	     struct dentry *new_dentry, int ret)
+int BPF_PROG(llexec_guard_move, struct inode *old_dir, struct dentry *old_dentry,
+	     struct inode *new_dir, struct dentry *new_dentry, int ret)
 {
 	if (ret)
 		return ret;
-	return (is_guarded_entry(old_dir, old_dentry) || is_guarded_entry(new_dir, new_dentry)) && !is_trusted() ?
-		       -EPERM :
-		       0;
+	if (!is_guarded_entry(old_dir, old_dentry) && !is_guarded_entry(new_dir, new_dentry))
+		return 0;
+	return is_trusted() ? 0 : -EPERM;
 }
 
 /* The last mount of the BPF file system that goes takes the pins along. */
@@ -172,7 +176,9 @@ int BPF_PROG(llexec_guard_mnt, struct vfsmount *mnt, int flags, int ret)
 
 	if (ret)
 		return ret;
-	return own && BPF_CORE_READ(mnt, mnt_root, d_inode, i_sb, s_dev) == own->directory_dev && !is_trusted() ? -EPERM : 0;
+	if (!own || BPF_CORE_READ(mnt, mnt_root, d_inode, i_sb, s_dev) != own->directory_dev)
+		return 0;
+	return is_trusted() ? 0 : -EPERM;
 }
 
 SEC("lsm/ptrace_access_check")
@@ -197,7 +203,8 @@ static __always_inline bool is_llexecd(struct file *file, struct llexec_guard *o
 
 		if (program->inode.ino && same_inode(&id.inode, &program->inode))
 			return true;
-		if (program->path_hash && program->path_hash == id.path_hash && program->inode.dev == id.inode.dev)
+		if (program->path_hash && program->path_hash == id.path_hash &&
+		    program->inode.dev == id.inode.dev)
 			return true;
 	}
 	return false;
@@ -211,7 +218,8 @@ int BPF_PROG(llexec_guard_exec, const struct linux_binprm *bprm)
 	__u32 *trusted;
 
 	if (own && is_llexecd(bprm->file, own)) {
-		trusted = bpf_task_storage_get(&llexec_trusted, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		trusted = bpf_task_storage_get(&llexec_trusted, task, 0,
+					       BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (trusted)
 			*trusted = 1;
 	} else {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tells the loader how the kernel identifies the files that the loader has open, and the programs that processes run.
+ * Tells the loader how the kernel identifies the files that the loader has open, and the programs
+ * that processes run.
  *
- * st_dev is not what the kernel compares: btrfs and overlayfs report one device to user space and use another one
- * internally. So the loader opens the files that policies name and reads an iterator over its own descriptors. And it
- * may be confined itself, which keeps it from /proc/PID/exe. Iterators attach to nothing and change nothing.
+ * st_dev is not what the kernel compares: btrfs and overlayfs report one device to user space and
+ * use another one internally. So the loader opens the files that policies name and reads an
+ * iterator over its own descriptors. And it may be confined itself, which keeps it from
+ * /proc/PID/exe. Iterators attach to nothing and change nothing.
  */
 #ifndef LLEXEC_IDENTITY_BPF_H
 #define LLEXEC_IDENTITY_BPF_H
@@ -39,8 +41,8 @@ int llexec_files(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * All is read in a way that may fail: unlike the task, its memory and its program can go away meanwhile. Then this is
- * the identity of something else, or of nothing.
+ * All is read in a way that may fail: unlike the task, its memory and its program can go away
+ * meanwhile. Then this is the identity of something else, or of nothing.
  */
 SEC("iter/task")
 int llexec_procs(struct bpf_iter__task *ctx)
@@ -56,7 +58,10 @@ int llexec_procs(struct bpf_iter__task *ctx)
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
 		return 0;
-	/* Of the reader. Without it, this process is tried again by the next read(2): none is left out in silence. */
+	/*
+	 * Of the reader. Without it, this process is tried again by the next read(2): none is left
+	 * out in silence.
+	 */
 	places = these_places(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!places)
 		return 1;
@@ -64,11 +69,16 @@ int llexec_procs(struct bpf_iter__task *ctx)
 	process.pid = task->pid;
 	inode_id(BPF_CORE_READ(file, f_inode), &process.program.inode);
 	process.program.path_hash = path_hash(BPF_CORE_READ(file, f_path.dentry), path_hash_seed);
-	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry), (__u64)BPF_CORE_READ(file, f_path.mnt), 0);
-	process.n_directories = end < 0 || end > LLEXEC_PROCESS_DIRECTORIES ? LLEXEC_PROCESS_DIRECTORIES : end;
-	/* Both are one record: a reader's buffer that is too small for all of it gets none of it. */
+	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry),
+			       (__u64)BPF_CORE_READ(file, f_path.mnt), 0);
+	process.n_directories =
+		end < 0 || end > LLEXEC_PROCESS_DIRECTORIES ? LLEXEC_PROCESS_DIRECTORIES : end;
+	/*
+	 * Both are one record: a reader's buffer that is too small for all of it gets none of it.
+	 */
 	bpf_seq_write(ctx->meta->seq, &process, sizeof(process));
-	bpf_seq_write(ctx->meta->seq, places->place, LLEXEC_PROCESS_DIRECTORIES * sizeof(places->place[0]));
+	bpf_seq_write(ctx->meta->seq, places->place,
+		      LLEXEC_PROCESS_DIRECTORIES * sizeof(places->place[0]));
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The members of kernel structures that the programs read. CO-RE relocates them against the running kernel's BTF, so
- * no vmlinux.h is needed. Order and missing members do not matter; names and types do.
+ * The members of kernel structures that the programs read. CO-RE relocates them against the running
+ * kernel's BTF, so no vmlinux.h is needed. Order and missing members do not matter; names and types
+ * do.
  */
 #ifndef LLEXEC_KERNEL_TYPES_BPF_H
 #define LLEXEC_KERNEL_TYPES_BPF_H
@@ -154,7 +155,10 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-/* Opaque in the kernel too. It has to be defined, not just declared: libbpf compares prototypes of kfuncs. */
+/*
+ * Opaque in the kernel too. It has to be defined, not just declared: libbpf compares prototypes of
+ * kfuncs.
+ */
 struct bpf_landlock_ruleset {};
 
 #endif /* LLEXEC_KERNEL_TYPES_BPF_H */

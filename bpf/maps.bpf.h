@@ -10,14 +10,17 @@
 #include "llexec/name_hash.h"
 
 /*
- * Upper bounds, for two generations at a time. Elements are allocated when they are filled in; only the bucket arrays
- * (16 bytes an element) and the slots (8 bytes each) exist from the start.
+ * Upper bounds, for two generations at a time. Elements are allocated when they are filled in; only
+ * the bucket arrays (16 bytes an element) and the slots (8 bytes each) exist from the start.
  */
 #define LLEXEC_MAX_FILES 65536
 #define LLEXEC_MAX_RULES 131072
 #define LLEXEC_MAX_POLICIES 32768
 
-/* What the loader has to know about programs and maps that it finds attached. Written by the loader. */
+/*
+ * What the loader has to know about programs and maps that it finds attached. Written by the
+ * loader.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -60,7 +63,10 @@ struct {
 	__type(value, struct llexec_rule_range);
 } llexec_by_path SEC(".maps");
 
-/* Written by the loader: [[match]] blocks that name directories but no file, or cgroups but neither. */
+/*
+ * Written by the loader: [[match]] blocks that name directories but no file, or cgroups but
+ * neither.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -78,7 +84,10 @@ struct {
 	__type(value, struct llexec_rule_range);
 } llexec_by_user SEC(".maps");
 
-/* Written by the loader: [[match]] blocks that name groups, but neither a file, nor a place, nor users. */
+/*
+ * Written by the loader: [[match]] blocks that name groups, but neither a file, nor a place, nor
+ * users.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -106,9 +115,9 @@ struct {
 } llexec_policies SEC(".maps");
 
 /*
- * The rulesets themselves. Written by the loader. The type is BPF_MAP_TYPE_LANDLOCK_RULESET: the loader sets it, because
- * the number depends on the running kernel. A value is a ruleset's file descriptor when it is written, and the
- * ruleset's Landlock ID when user space reads it.
+ * The rulesets themselves. Written by the loader. The type is BPF_MAP_TYPE_LANDLOCK_RULESET: the
+ * loader sets it, because the number depends on the running kernel. A value is a ruleset's file
+ * descriptor when it is written, and the ruleset's Landlock ID when user space reads it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -131,7 +140,8 @@ struct llexec_execution {
 	__u32 n_directories;
 	__u32 n_matches;
 	__u32 matches[LLEXEC_MAX_MATCHES]; /* policy indexes, ascending: scratch of one decision */
-	struct llexec_confined enforced; /* what the new program's domain enforces of ours, if the execution succeeds */
+	/* What the new program's domain enforces of ours, if the execution succeeds. */
+	struct llexec_confined enforced;
 };
 
 struct {
@@ -141,17 +151,20 @@ struct {
 	__type(value, struct llexec_execution);
 } llexec_execs SEC(".maps");
 
-/* Of llexec_places: cgroups from the root down to the caller's, then directories, from the file up. */
+/*
+ * Of llexec_places: cgroups from the root down to the caller's, then directories, from the file up.
+ */
 #define FIRST_DIRECTORY (LLEXEC_MAX_CGROUP_LEVELS + 1)
 #define MAX_PLACES (FIRST_DIRECTORY + LLEXEC_MAX_DIRECTORIES)
 
 /*
- * Where an execution takes place: only if rules are about that, and not longer than the execution. How many there are
- * stands in llexec_execution. Written by the programs.
+ * Where an execution takes place: only if rules are about that, and not longer than the execution.
+ * How many there are stands in llexec_execution. Written by the programs.
  */
 struct llexec_places {
 	__u64 place[MAX_PLACES];
-	__u64 name[LLEXEC_NAME_SIZE / 8]; /* scratch: the stack of the programs has no room for it */
+	/* Scratch: the stack of the programs has no room for it. */
+	__u64 name[LLEXEC_NAME_SIZE / 8];
 };
 
 struct {
@@ -170,8 +183,8 @@ struct {
 } llexec_confined SEC(".maps");
 
 /*
- * What the loader wants a path's hash to begin with, by its descriptor: the hash of the names below that directory.
- * Written by the loader for each descriptor that it is about to ask about.
+ * What the loader wants a path's hash to begin with, by its descriptor: the hash of the names below
+ * that directory. Written by the loader for each descriptor that it is about to ask about.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

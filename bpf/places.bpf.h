@@ -2,8 +2,8 @@
 /*
  * Where an execution takes place: the directories above its files, and the cgroups of its caller.
  *
- * They are noted before rules are looked up, for two reasons: a script is gone when its interpreter is decided about,
- * and a rule can be about a place besides what it was looked up by.
+ * They are noted before rules are looked up, for two reasons: a script is gone when its interpreter
+ * is decided about, and a rule can be about a place besides what it was looked up by.
  */
 #ifndef LLEXEC_PLACES_BPF_H
 #define LLEXEC_PLACES_BPF_H
@@ -41,8 +41,12 @@ static __always_inline bool note_place(__u32 i, __u64 place)
 
 #include "directories.bpf.h"
 
-/* Notes the directories of one file of this execution, ASKED_FOR or FINAL, unless they are. 0 or a negative errno. */
-static __always_inline int note_directories(struct llexec_execution *execution, struct file *file, __u32 which)
+/*
+ * Notes the directories of one file of this execution, ASKED_FOR or FINAL, unless they are. 0 or a
+ * negative errno.
+ */
+static __always_inline int note_directories(struct llexec_execution *execution, struct file *file,
+					    __u32 which)
 {
 	__u32 first = FIRST_DIRECTORY + (which == FINAL ? execution->n_asked_for : 0);
 	int end;
@@ -51,7 +55,8 @@ static __always_inline int note_directories(struct llexec_execution *execution, 
 		return 0;
 	if (!these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
 		return -ENOMEM;
-	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry), (__u64)BPF_CORE_READ(file, f_path.mnt), first);
+	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry),
+			       (__u64)BPF_CORE_READ(file, f_path.mnt), first);
 	if (end < 0)
 		return end;
 	if (which == FINAL)
@@ -99,20 +104,24 @@ static long note_cgroup(__u32 i, struct cgroup_walk *walk)
 }
 
 /*
- * Notes the cgroup of the caller and those above it, as far down as rules can be about. Names in cgroup v2 never
- * change. 0 or a negative errno.
+ * Notes the cgroup of the caller and those above it, as far down as rules can be about. Names in
+ * cgroup v2 never change. 0 or a negative errno.
  */
 __global int note_cgroups(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct cgroup_walk walk = { .hash = llexec_hash_cgroup_root(path_hash_seed), .result = -EAGAIN };
+	struct cgroup_walk walk = { .hash = llexec_hash_cgroup_root(path_hash_seed),
+				    .result = -EAGAIN };
 	struct llexec_execution *execution = this_execution(0);
 	struct cgroup *cgroup;
 
 	if (!execution || !these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
 		return -ENOMEM;
 
-	/* A task that is moved leaves a cgroup that may be removed, which is freed after an RCU grace period. */
+	/*
+	 * A task that is moved leaves a cgroup that may be removed, which is freed after an RCU
+	 * grace period.
+	 */
 	bpf_rcu_read_lock();
 	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	walk.cgroup = cgroup;

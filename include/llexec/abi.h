@@ -2,11 +2,11 @@
 /*
  * The records that the BPF programs and the loader share through maps.
  *
- * Included by bpf/ and by C++. Fixed-width members, no pointers, no implicit padding: the layout is the same on
- * both sides of the kernel boundary, and bpftool prints every member by its name.
+ * Included by bpf/ and by C++. Fixed-width members, no pointers, no implicit padding: the layout is
+ * the same on both sides of the kernel boundary, and bpftool prints every member by its name.
  *
- * Everything that belongs to one generation carries its number in the key, so that the next generation is filled in
- * beside the current one. See docs/architecture.md.
+ * Everything that belongs to one generation carries its number in the key, so that the next
+ * generation is filled in beside the current one. See docs/architecture.md.
  */
 #ifndef LLEXEC_ABI_H
 #define LLEXEC_ABI_H
@@ -16,8 +16,8 @@
 #endif
 
 /*
- * Layout and meaning of everything below, how files are identified included: maps that were pinned with another number
- * are never used.
+ * Layout and meaning of everything below, how files are identified included: maps that were pinned
+ * with another number are never used.
  */
 #define LLEXEC_ABI 3
 
@@ -33,7 +33,10 @@
 #define LLEXEC_MAX_CGROUP_LEVELS 32
 /* Directories that a program, and the script that it runs, can stand beneath together. */
 #define LLEXEC_MAX_DIRECTORIES 256
-/* Policies that one execution can match. More than Landlock's 16 layers, so that observing policies have room. */
+/*
+ * Policies that one execution can match. More than Landlock's 16 layers, so that observing policies
+ * have room.
+ */
 #define LLEXEC_MAX_MATCHES 32
 /* Layers of a Landlock domain. */
 #define LLEXEC_MAX_LAYERS 16
@@ -79,12 +82,12 @@ struct llexec_generation {
 };
 
 /*
- * An inode as the kernel identifies it, which is not what stat(2) says: neither the devices that it reports for btrfs
- * and overlayfs, nor a number that is used again after the file is gone.
+ * An inode as the kernel identifies it, which is not what stat(2) says: neither the devices that it
+ * reports for btrfs and overlayfs, nor a number that is used again after the file is gone.
  */
 struct llexec_inode_id {
 	__u64 ino;
-	__u64 subvolume; /* btrfs numbers the inodes of each subvolume anew; 0 on other filesystems */
+	__u64 subvolume; /* btrfs numbers inodes anew in each; 0 on other filesystems */
 	__u32 dev; /* of the filesystem that the file is used through */
 	__u32 real_dev; /* of the one that it is stored on: a layer of an overlayfs */
 	__u32 igeneration;
@@ -109,31 +112,38 @@ struct llexec_path_key {
 };
 
 /*
- * Key of llexec_by_place. A place is a directory or a cgroup: the keyed hash of a directory's llexec_inode_id, or of a
- * cgroup's path below the root (see name_hash.h). Neither is LLEXEC_ANY_PLACE.
+ * Key of llexec_by_place. A place is a directory or a cgroup: the keyed hash of a directory's
+ * llexec_inode_id, or of a cgroup's path below the root (see name_hash.h). Neither is
+ * LLEXEC_ANY_PLACE.
  */
 struct llexec_place_key {
 	__u64 generation;
 	__u64 place;
 };
 
-/* Key of llexec_by_user, llexec_by_group (id: kernel user or group ID), llexec_rules and llexec_policies (id: index). */
+/*
+ * Key of llexec_by_user, llexec_by_group (id: kernel user or group ID), llexec_rules and
+ * llexec_policies (id: index).
+ */
 struct llexec_id_key {
 	__u64 generation;
 	__u32 id;
 	__u32 reserved;
 };
 
-/* Value of the llexec_by_* maps: consecutive elements of llexec_rules, in ascending order of their policy. */
+/*
+ * Value of the llexec_by_* maps: consecutive elements of llexec_rules, in ascending order of their
+ * policy.
+ */
 struct llexec_rule_range {
 	__u32 first;
 	__u32 count;
-	__u32 never; /* by inode or path: executions of this file are never selected, whatever else matches */
+	__u32 never; /* by inode or path: executions of this file are never selected */
 };
 
 /*
- * What has to hold besides what the rule was looked up by: a [[match]] block becomes one rule for each combination of a
- * value of each of these keys.
+ * What has to hold besides what the rule was looked up by: a [[match]] block becomes one rule for
+ * each combination of a value of each of these keys.
  */
 struct llexec_rule {
 	__u64 directory; /* above the file that the rule was looked up by, or LLEXEC_ANY_PLACE */
@@ -164,13 +174,14 @@ struct llexec_stats {
 	__u64 executions_matched;
 	__u64 executions_refused; /* the caller of execve(2) got an error */
 	__u64 executions_killed; /* killed before their first instruction */
-	__u64 executions_allowed; /* run without a layer that failed, because of on_error = "allow" */
+	__u64 executions_allowed; /* run without a layer that failed: on_error = "allow" */
 	__u64 events_lost; /* the ring buffer was full */
 };
 
 /*
- * Which policies the domain of a process enforces: kept with each process that has executed a program within one, and
- * with what it forks, for as long as it lives. A process without it runs in no domain of ours.
+ * Which policies the domain of a process enforces: kept with each process that has executed a
+ * program within one, and with what it forks, for as long as it lives. A process without it runs in
+ * no domain of ours.
  */
 struct llexec_confined {
 	__u64 policies[LLEXEC_MAX_LAYERS]; /* llexec_policy.name_hash */
@@ -199,12 +210,13 @@ struct llexec_event {
 	__s32 error; /* negative errno of a failure, or 0 */
 	char policy[LLEXEC_POLICY_NAME_SIZE];
 	char filename[LLEXEC_EVENT_PATH_SIZE]; /* as passed to execve(2) */
-	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file that runs, the interpreter for a script */
+	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file that runs: a script's interpreter */
 };
 
 /*
- * What the program llexec_files writes for each open file of the loader. If the loader has stored a hash for the
- * descriptor, path_hash is that of a path below this directory: of a file that need not exist.
+ * What the program llexec_files writes for each open file of the loader. If the loader has stored a
+ * hash for the descriptor, path_hash is that of a path below this directory: of a file that need
+ * not exist.
  */
 struct llexec_open_file {
 	__u32 fd;
@@ -249,7 +261,8 @@ struct llexec_guard {
 	__u64 directory_ino; /* of the pins */
 	__u32 directory_dev;
 	__u32 reserved;
-	struct llexec_file_id programs[LLEXEC_GUARD_PROGRAMS]; /* inode.ino or path_hash 0: not that half */
+	/* inode.ino or path_hash 0: not that half. */
+	struct llexec_file_id programs[LLEXEC_GUARD_PROGRAMS];
 };
 
 #endif /* LLEXEC_ABI_H */
