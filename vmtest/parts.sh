@@ -63,7 +63,7 @@ build_kernel() {
 }
 
 # junit FILE: the totals of a JUnit report, as "PASSED FAILED SKIPPED". No
-# report is a failure.
+# report is a failure, and so is one without a test.
 junit() {
 	[[ -s $1 ]] || { echo 0 1 0; return; }
 	python3 - "$1" <<-'PYTHON'
@@ -71,7 +71,7 @@ junit() {
 	cases = list(tree.parse(sys.argv[1]).iter("testcase"))
 	skipped = sum(c.find("skipped") is not None for c in cases)
 	failed = sum(any(c.find(t) is not None for t in ("failure", "error")) for c in cases)
-	print(len(cases) - failed - skipped, failed, skipped)
+	print(len(cases) - failed - skipped, failed if cases else 1, skipped)
 	PYTHON
 }
 

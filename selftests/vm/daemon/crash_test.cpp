@@ -106,6 +106,32 @@ class Crash {
         CHECK(daemon.stop().code() == 0);
     }
 
+    void kill_in_each_step(const char* name, Before before) {
+        load_once();
+        const int stride = number_from("CRASH_STEP", 60);
+        int tried = 0;
+        for (int step = 1;; step += stride) {
+            CAPTURE(step);
+            if (before == Before::nothing)
+                unload();
+            if (before == Before::other_version)
+                REQUIRE(pretend_other_version(false));
+            const std::uint64_t old = before == Before::nothing ? 0 : check_whole();
+            const bool killed = kill_in_step(step);
+            const std::uint64_t now = check_whole();
+            CHECK((now == old || now == old + 1));
+            if (!killed)
+                break;
+            ++tried;
+            if (before == Before::nothing)
+                check_next_start();
+        }
+        check_next_start();
+        std::printf("%s: killed in %d steps, every %d\n", name, tried, stride);
+        std::fflush(stdout);
+        CHECK(tried > 0);
+    }
+
     Place place;
     World world;
     std::ptrdiff_t pins = 0;
@@ -113,35 +139,17 @@ class Crash {
 
 } // namespace
 
-TEST_CASE_METHOD(Crash, "llexecd that is killed in any step leaves one whole generation") {
-    const Before before = GENERATE(Before::nothing, Before::same_version, Before::other_version);
-    const char* const name = before == Before::nothing        ? "load"
-                             : before == Before::same_version ? "reload"
-                                                              : "take-over";
-    CAPTURE(name);
-    load_once();
-    const int stride = number_from("CRASH_STEP", 60);
-    int tried = 0;
-    for (int step = 1;; step += stride) {
-        CAPTURE(step);
-        if (before == Before::nothing)
-            unload();
-        if (before == Before::other_version)
-            REQUIRE(pretend_other_version(false));
-        const std::uint64_t old = before == Before::nothing ? 0 : check_whole();
-        const bool killed = kill_in_step(step);
-        const std::uint64_t now = check_whole();
-        CHECK((now == old || now == old + 1));
-        if (!killed)
-            break;
-        ++tried;
-        if (before == Before::nothing)
-            check_next_start();
-    }
-    check_next_start();
-    std::printf("%s: killed in %d steps, every %d\n", name, tried, stride);
-    std::fflush(stdout);
-    CHECK(tried > 0);
+TEST_CASE_METHOD(Crash,
+                 "llexecd that is killed in any step of a first load leaves all or nothing") {
+    kill_in_each_step("load", Before::nothing);
+}
+
+TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a reload leaves one generation") {
+    kill_in_each_step("reload", Before::same_version);
+}
+
+TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a take-over leaves one generation") {
+    kill_in_each_step("take-over", Before::other_version);
 }
 
 TEST_CASE_METHOD(Crash, "llexecd that is killed at any time leaves one whole generation") {
