@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <mutex>
 
 namespace llexec::daemon {
@@ -18,7 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 /// Trusted files, and what was read of them.
 class RecordingFiles final : public PolicyFiles {
@@ -57,6 +58,38 @@ class KeptFiles final : public PolicyFiles {
     const std::map<std::string, std::string>& texts_;
 };
 
+/// The system's users and groups, and the numbers that they had when policies were kept: for names
+/// that are gone, or cannot be looked up yet, as early at boot in a directory service. Whoever has
+/// such a number is still confined. Fail-open would be to enforce nothing for want of a name.
+class KeptUsers final : public UserDatabase {
+  public:
+    explicit KeptUsers(UserNumbers& numbers) : numbers_(numbers) {}
+
+    Result<std::optional<std::uint32_t>> user_id(const std::string& name) override {
+        return known(system_.user_id(name), numbers_.users, name);
+    }
+    Result<std::optional<std::uint32_t>> group_id(const std::string& name) override {
+        return known(system_.group_id(name), numbers_.groups, name);
+    }
+
+  private:
+    Result<std::optional<std::uint32_t>> known(Result<std::optional<std::uint32_t>> id,
+                                               std::map<std::string, std::uint32_t>& kept,
+                                               const std::string& name) {
+        // Policies are parsed by several threads.
+        const std::lock_guard lock(mutex_);
+        if (id && *id)
+            kept[name] = **id;
+        else if (const auto found = kept.find(name); found != kept.end())
+            return found->second;
+        return id;
+    }
+
+    SystemUserDatabase system_;
+    std::mutex mutex_;
+    UserNumbers& numbers_;
+};
+
 std::string sha256(const std::string& text) {
     std::array<char, SHA256_DIGEST_STRING_LENGTH> digest{};
     // libmd takes bytes.
@@ -76,6 +109,20 @@ std::unexpected<Error> damaged(const std::string& path, std::string_view what) {
     return failure(ErrorKind::policy, fmt::format("{} is damaged: {}", path, what));
 }
 
+bool decode_numbers(const Json& json, const char* what,
+                    std::map<std::string, std::uint32_t>& numbers) {
+    const auto found = json.find(what);
+    if (found == json.end() || !found->is_object())
+        return false;
+    for (const auto& [name, number] : found->items()) {
+        if (!number.is_number_unsigned() ||
+            number.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max())
+            return false;
+        numbers.emplace(name, number.get<std::uint32_t>());
+    }
+    return true;
+}
+
 /// Fills in what the file says; false if it says something else.
 bool decode(const std::string& text, StoredSet& stored) {
     const Json json = Json::parse(text, nullptr, false);
@@ -85,6 +132,9 @@ bool decode(const std::string& text, StoredSet& stored) {
     const auto files = json.find("files");
     if (policies == json.end() || !policies->is_array() || files == json.end() ||
         !files->is_object())
+        return false;
+    if (!decode_numbers(json, "users", stored.numbers.users) ||
+        !decode_numbers(json, "groups", stored.numbers.groups))
         return false;
     for (const Json& path : *policies) {
         if (!path.is_string())
@@ -142,7 +192,7 @@ StoredSet PolicyStore::read() const {
         else
             unreadable.push_back(error_about(path, text.error()));
     }
-    SystemUserDatabase users;
+    KeptUsers users(stored.numbers);
     stored.set = parse_policies(texts, users, {.files = &files});
     stored.set.diagnostics.insert(stored.set.diagnostics.begin(), unreadable.begin(),
                                   unreadable.end());
@@ -150,8 +200,11 @@ StoredSet PolicyStore::read() const {
 }
 
 Result<> PolicyStore::keep(const StoredSet& stored) const {
-    const Json set{
-        {"format", format_version}, {"policies", stored.policies}, {"files", stored.texts}};
+    const Json set{{"format", format_version},
+                   {"policies", stored.policies},
+                   {"files", stored.texts},
+                   {"users", stored.numbers.users},
+                   {"groups", stored.numbers.groups}};
     // Texts that are not UTF-8 are no policies.
     const std::string text = set.dump(-1, ' ', false, Json::error_handler_t::replace);
     return replace_file(kept_file(), fmt::format("{}\n{}\n", sha256(text), text), 0600);
@@ -178,7 +231,7 @@ Result<StoredSet> PolicyStore::last_good() const {
     std::vector<PolicyText> texts;
     for (const std::string& policy : stored.policies)
         texts.push_back({.file = policy, .text = stored.texts[policy]});
-    SystemUserDatabase users;
+    KeptUsers users(stored.numbers);
     stored.set = parse_policies(texts, users, {.files = &files});
     if (!stored.set.ok())
         return std::unexpected(Error{.kind = ErrorKind::policy,

@@ -6,17 +6,25 @@
 #include "llexec/policy_file.hpp"
 #include "llexec/result.hpp"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace llexec::daemon {
 
+/// What the names of users and groups in policies stand for.
+struct UserNumbers {
+    std::map<std::string, std::uint32_t> users;
+    std::map<std::string, std::uint32_t> groups;
+};
+
 /// Policies with the texts that they come from.
 struct StoredSet {
     PolicySet set;                            ///< its policies may be used if set.ok()
     std::vector<std::string> policies;        ///< paths of the policies' own files
     std::map<std::string, std::string> texts; ///< by path: theirs, and those that they include
+    UserNumbers numbers;                      ///< of the names in them
 };
 
 /// Whether they have the same texts, and the names of users and groups in them are the same
@@ -40,6 +48,7 @@ class PolicyStore {
     [[nodiscard]] Result<> keep(const StoredSet& stored) const;
 
     /// The set that was kept, parsed anew from the texts that it had, whatever became of the files.
+    /// A name of a user or group that is unknown now stands for the number that it had.
     /// Kind system: ENOENT if there is none. Kind policy if its digest is not right, if others than
     /// root can write to it, or if it is not valid any more (with the findings).
     [[nodiscard]] Result<StoredSet> last_good() const;

@@ -126,13 +126,14 @@ TEST_CASE("what is kept is a file of its owner's, with its digest, and replaces 
     StoredSet stored;
     stored.policies = {"/p/a.toml"};
     stored.texts = {{"/p/a.toml", "text \"1\"\n"}};
+    stored.numbers.groups = {{"staff", 50}};
     REQUIRE(place.store().keep(stored).has_value());
     struct stat status{};
     REQUIRE(::stat((place / "state/last-good.json").c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     const std::string first = place.kept();
     place.write_kept(
-        R"({"files":{"/p/a.toml":"text \"1\"\n"},"format":1,"policies":["/p/a.toml"]})");
+        R"({"files":{"/p/a.toml":"text \"1\"\n"},"format":2,"groups":{"staff":50},"policies":["/p/a.toml"],"users":{}})");
     CHECK(place.kept() == first);
     stored.texts["/p/a.toml"] = "text 2\n";
     REQUIRE(place.store().keep(stored).has_value());
@@ -274,15 +275,33 @@ TEST_CASE("what another version kept is not used") {
     if (!parent)
         return;
     const Place place(*parent);
-    place.write_kept(R"({"files":{},"format":1,"policies":[]})");
+    const std::string whole =
+        R"({"files":{},"format":2,"groups":{},"policies":[],"users":{"www":33}})";
+    place.write_kept(whole);
     CHECK(place.store().last_good().has_value());
-    for (const char* document :
-         {R"({"files":{},"format":2,"policies":[]})", R"({"files":{},"format":"1","policies":[]})",
-          R"({"files":{},"format":null,"policies":[]})", R"({"files":{},"policies":[]})",
-          R"({"files":[],"format":1,"policies":[]})", R"({"files":{},"format":1,"policies":{}})",
-          R"({"files":{},"format":1})", R"({"format":1,"policies":[]})",
-          R"({"files":{"a":1},"format":1,"policies":[]})",
-          R"({"files":{},"format":1,"policies":[1]})", "[]", "1", "", "{"}) {
+    const auto with = [&](const std::string& part, const std::string& other) {
+        return std::string(whole).replace(whole.find(part), part.size(), other);
+    };
+    for (const std::string& document : {with(":2", ":1"),
+                                        with(":2", ":3"),
+                                        with(":2", R"(:"2")"),
+                                        with(":2", ":null"),
+                                        with(R"("format":2,)", ""),
+                                        with(R"("files":{})", R"("files":[])"),
+                                        with(R"("files":{})", R"("files":{"a":1})"),
+                                        with(R"("files":{},)", ""),
+                                        with(R"("policies":[])", R"("policies":{})"),
+                                        with(R"("policies":[])", R"("policies":[1])"),
+                                        with(R"("policies":[],)", ""),
+                                        with(R"("groups":{},)", ""),
+                                        with(R"("groups":{})", R"("groups":[])"),
+                                        with("33", "-1"),
+                                        with("33", R"("33")"),
+                                        with("33", "4294967296"),
+                                        std::string("[]"),
+                                        std::string("1"),
+                                        std::string(),
+                                        std::string("{")}) {
         CAPTURE(document);
         place.write_kept(document);
         const auto last = place.store().last_good();
@@ -290,6 +309,33 @@ TEST_CASE("what another version kept is not used") {
         CHECK(last.error().kind == ErrorKind::policy);
         CHECK(last.error().message().ends_with("is damaged: it was written by another version"));
     }
+}
+
+TEST_CASE("a user or group that is gone has the number that it had when policies were kept") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    StoredSet stored;
+    stored.policies = {"/p/a.toml"};
+    stored.texts = {{"/p/a.toml", "abi = 9\n[[match]]\nuser = [\"llexec-gone\", \"root\"]\n"
+                                  "group = [\"llexec-gone\"]\n[[ruleset]]\n"
+                                  "scoped = [\"signal\"]\n"}};
+    REQUIRE(place.store().keep(stored).has_value());
+    CHECK_FALSE(place.store().last_good().has_value());
+    stored.numbers = {.users = {{"llexec-gone", 4711}, {"root", 4712}},
+                      .groups = {{"llexec-gone", 4713}}};
+    REQUIRE(place.store().keep(stored).has_value());
+    const auto last = place.store().last_good();
+    REQUIRE(last.has_value());
+    const MatchBlock& match = last->set.policies.at(0).match.at(0);
+    CHECK(match.users.at(0).id == 4711);
+    CHECK(match.users.at(1).id == 0); // what is there counts
+    CHECK(match.groups.at(0).id == 4713);
+    // And it is kept for the time after the next start.
+    REQUIRE(place.store().keep(*last).has_value());
+    CHECK(place.store().last_good()->numbers.users.at("llexec-gone") == 4711);
+    CHECK(place.store().last_good()->numbers.users.at("root") == 0);
 }
 
 TEST_CASE("policies that were kept and are not valid any more are told with what is wrong") {
