@@ -37,8 +37,8 @@ class UniqueFd {
 };
 
 /// Lets this process have as many descriptors open as the kernel allows (fs.nr_open), or without
-/// CAP_SYS_RESOURCE as its hard limit does: load() has one open for each policy. For main(); nothing
-/// here calls it. What cannot be raised stays as it is.
+/// CAP_SYS_RESOURCE as its hard limit does: load() has one open for each policy. For main();
+/// nothing here calls it. What cannot be raised stays as it is.
 void raise_descriptor_limit();
 
 } // namespace llexec

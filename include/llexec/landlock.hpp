@@ -50,8 +50,8 @@ class LandlockSyscalls {
                                             std::uint32_t flags) = 0;
     /// landlock_restrict_self(2)
     [[nodiscard]] virtual int restrict_self(int ruleset, std::uint32_t flags) = 0;
-    /// open(2) with O_PATH | O_CLOEXEC, symbolic links followed
-    [[nodiscard]] virtual int open_path(const char* path) = 0;
+    /// open_named()
+    [[nodiscard]] virtual Result<UniqueFd> open_path(const std::string& path) = 0;
     /// fstat(2): 1 for a directory, 0 for anything else
     [[nodiscard]] virtual int is_directory(int fd) = 0;
     /// prctl(PR_SET_NO_NEW_PRIVS)
@@ -91,11 +91,10 @@ struct BuiltRuleset {
 ///
 /// Rights that the kernel lacks: with compat best-effort each is reported in `notes` and left out;
 /// with strict they are an error of kind unsupported. If nothing can be handled, it is that error
-/// in both cases. A path that cannot be opened: reported and skipped (its rights stay handled, so
-/// the effect is denial), or, with missing_paths = "error", an error of kind policy. Symbolic links
-/// are followed; a relative path starts at the calling process's working directory. A rule on what
-/// is not a directory loses the directory-only rights; if none is left that is an error of kind
-/// policy, as in Landlock Config. Errors list all their findings.
+/// in both cases. Paths are opened as open_named() does. One that cannot be opened: reported and
+/// skipped (its rights stay handled, so the effect is denial), or, with missing_paths = "error", an
+/// error of kind policy. A rule on what is not a directory loses the directory-only rights; if none
+/// is left, it is as if there was nothing. Errors list all their findings.
 [[nodiscard]] Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
                                                  LandlockSyscalls& syscalls = system_landlock());
 

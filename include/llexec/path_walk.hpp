@@ -37,4 +37,19 @@ struct PathEnd {
 [[nodiscard]] Result<PathEnd> walk_path(const std::string& path,
                                         const std::function<Result<>(const PathStep&)>& visit = {});
 
+/// walk_path() for what a policy names. Whoever owns a symbolic link can turn it to anything, so
+/// one that belongs neither to root nor to the caller is followed only to what belongs to its
+/// owner: an error of kind policy otherwise, also if there is nothing at its end. systemd does the
+/// same for the paths of tmpfiles.d(5), and the kernel in sticky directories (protected_symlinks in
+/// proc_sys_fs(5)).
+[[nodiscard]] Result<PathEnd> walk_named(const std::string& path);
+
+/// What a policy names as O_PATH, links followed as walk_named() does; a relative path starts at
+/// the working directory. Kind system with ENOENT and the like if it cannot be opened.
+[[nodiscard]] Result<UniqueFd> open_named(const std::string& path);
+
+/// Whether opening something failed for want of descriptors or memory: that says nothing about what
+/// was to be opened.
+[[nodiscard]] bool is_shortage(const Error& error);
+
 } // namespace llexec

@@ -34,6 +34,8 @@ struct Error {
 
     /// `what`, followed by the text of `code` if there is one.
     [[nodiscard]] std::string message() const;
+    /// Why it failed, without what was tried: the text of `code`, or `what` if there is none.
+    [[nodiscard]] std::string reason() const;
 };
 
 template<class T = void>

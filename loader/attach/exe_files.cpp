@@ -38,20 +38,21 @@ class Identifier {
     Result<> add(const Named& named) {
         if (known(named.kind, named.path))
             return {};
-        UniqueFd fd(::open(named.path.c_str(), O_PATH | O_CLOEXEC));
-        if (!fd.valid())
-            return add_missing(named, errno);
+        auto end = walk_named(named.path);
+        if (!end)
+            return is_shortage(end.error())
+                       ? Result<>(std::unexpected(std::move(end.error())))
+                       : leave_out(named, "cannot be used: " + end.error().reason());
+        if (!end->below.empty())
+            return add_missing(named, std::move(*end));
+        // A file system in user space may not even tell root what its files are.
         struct stat status{};
-        if (::fstat(fd.get(), &status) != 0)
-            return system_error(errno, "cannot look at " + named.path);
+        if (::fstat(end->fd.get(), &status) != 0)
+            return leave_out(named, std::string("cannot be used: ") + std::strerror(errno));
         const bool program = named.kind == Kind::program;
-        if (program ? !S_ISREG(status.st_mode) : !S_ISDIR(status.st_mode)) {
-            errors_.push_back(diagnostic(
-                named, Severity::error, program ? "is not a regular file" : "is not a directory",
-                program ? "name the program's file" : "name a directory, or use exe"));
-            return {};
-        }
-        return add_open(named.kind, named.path, std::move(fd));
+        if (program ? !S_ISREG(status.st_mode) : !S_ISDIR(status.st_mode))
+            return add_other(named, *end);
+        return add_open(named.kind, named.path, std::move(end->fd));
     }
 
     Result<NamedFiles> finish() {
@@ -76,15 +77,6 @@ class Identifier {
         std::string below; ///< as in IdentifiedFile
     };
 
-    static Diagnostic diagnostic(const Named& named, Severity severity, std::string_view what,
-                                 std::string advice) {
-        return {.severity = severity,
-                .file = named.policy.file,
-                .position = named.position,
-                .message = named.path + " " + std::string(what),
-                .advice = std::move(advice)};
-    }
-
     bool known(Kind kind, const std::string& path) const {
         return (kind == Kind::program ? result_.ids.exes.contains(path)
                                       : result_.ids.directories.contains(path)) ||
@@ -94,15 +86,34 @@ class Identifier {
     }
 
     /// A program that does not exist is known by its path: it is selected as soon as it is there.
-    Result<> add_missing(const Named& named, int code) {
-        note_missing(named, code);
-        if (named.kind != Kind::program || code != ENOENT)
+    Result<> add_missing(const Named& named, PathEnd end) {
+        note(named, std::string("cannot be opened: ") + std::strerror(ENOENT));
+        if (named.kind != Kind::program || !end.ends)
             return {};
-        auto end = walk_path(named.path);
-        // Fail-open: what cannot be looked at is reported as missing, and nothing more is known.
-        if (!end || end->below.empty() || !end->ends)
+        return add_open(named.kind, named.path, std::move(end.fd), std::move(end.below));
+    }
+
+    /// Something else stands there, maybe for as long as somebody likes who may write to that
+    /// directory. So does a program that is put there instead, without a reload.
+    Result<> add_other(const Named& named, const PathEnd& end) {
+        const bool program = named.kind == Kind::program;
+        note(named, program ? "is not a regular file" : "is not a directory");
+        const std::size_t slash = end.path.rfind('/');
+        std::string name = end.path.substr(slash + 1);
+        if (!program || name.empty())
             return {};
-        return add_open(named.kind, named.path, std::move(end->fd), std::move(end->below));
+        auto directory = walk_named(end.path.substr(0, std::max<std::size_t>(slash, 1)));
+        if (!directory)
+            return is_shortage(directory.error()) ? Result<>(std::unexpected(directory.error()))
+                                                  : Result<>();
+        return add_open(named.kind, named.path, std::move(directory->fd), std::move(name));
+    }
+
+    /// Fail-open, and said: of what nobody can look at, not even a path is known. One program must
+    /// not be the end of all policies.
+    Result<> leave_out(const Named& named, std::string_view what) {
+        note(named, what);
+        return {};
     }
 
     Result<> add_never() {
@@ -122,19 +133,20 @@ class Identifier {
         return {};
     }
 
-    void note_missing(const Named& named, int code) {
-        const std::string what = std::string("cannot be opened: ") + std::strerror(code);
-        if (named.policy.enforce.missing_paths == MissingPaths::error)
-            errors_.push_back(diagnostic(named, Severity::error, what,
-                                         "or allow it with missing_paths = \"warn\""));
-        else
-            result_.notes.push_back(diagnostic(
-                named, Severity::warning, what,
-                named.kind == Kind::program
-                    ? "once it exists, executions are selected by this path alone until the "
-                      "policies "
-                      "are loaded again"
-                    : "programs beneath it are not selected until the policies are loaded again"));
+    void note(const Named& named, std::string_view what) {
+        const bool fatal = named.policy.enforce.missing_paths == MissingPaths::error;
+        const std::string advice =
+            fatal ? "or allow it with missing_paths = \"warn\""
+            : named.kind == Kind::program
+                ? "once it is a program, executions are selected by this path alone until the "
+                  "policies are loaded again"
+                : "programs beneath it are not selected until the policies are loaded again";
+        (fatal ? errors_ : result_.notes)
+            .push_back({.severity = fatal ? Severity::error : Severity::warning,
+                        .file = named.policy.file,
+                        .position = named.position,
+                        .message = named.path + " " + std::string(what),
+                        .advice = advice});
     }
 
     Result<> add_open(Kind kind, std::string path, UniqueFd fd, std::string below = {}) {

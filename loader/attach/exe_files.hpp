@@ -13,10 +13,11 @@ struct NamedFiles {
     std::vector<Diagnostic> notes; ///< programs and directories that do not exist
 };
 
-/// Opens each program and each directory that a policy names, following symbolic links, and asks
-/// the kernel how it identifies it. One that cannot be opened is noted, or, with missing_paths =
-/// "error", makes an error of kind policy with all of them; a program that is not a regular file,
-/// or a directory that is none, is such an error in any case.
+/// Opens each program and each directory that a policy names, symbolic links followed as
+/// walk_named() does, and asks the kernel how it identifies it. What is missing, is of another type
+/// or cannot be looked at is noted, or, with missing_paths = "error", makes an error of kind policy
+/// with all of them. The state of the file system is no error of the policies otherwise: whoever
+/// owns one of these paths could have them all refused.
 [[nodiscard]] Result<NamedFiles> identify_named_files(std::span<const Policy> policies,
                                                       const kernel::FileIdentifier& by);
 

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/path_walk.hpp"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <deque>
 #include <fcntl.h>
+#include <filesystem>
 #include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <string_view>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace llexec {
 namespace {
@@ -129,11 +137,108 @@ class Walk {
     int links_ = 0;
 };
 
+/// The owners of symbolic links who could turn them against whoever wrote the policy.
+class OtherOwners {
+  public:
+    Result<> see(const PathStep& step) {
+        if (step.entry == nullptr || !S_ISLNK(step.entry->st_mode) || step.entry->st_uid == 0 ||
+            step.entry->st_uid == ::geteuid())
+            return {};
+        owners_.push_back(step.entry->st_uid);
+        return {};
+    }
+
+    [[nodiscard]] bool empty() const { return owners_.empty(); }
+
+    /// Fail closed: what is refused is neither selected nor granted.
+    [[nodiscard]] Result<> check(const PathEnd& end) const {
+        struct stat status{};
+        if (!owners_.empty() && ::fstat(end.fd.get(), &status) != 0)
+            return system_error(errno, "cannot look at " + end.path);
+        for (const uid_t owner : owners_) {
+            if (!end.below.empty())
+                return failure(ErrorKind::policy,
+                               fmt::format("a symbolic link of user {} leads to nothing", owner));
+            if (status.st_uid != owner)
+                return failure(ErrorKind::policy,
+                               fmt::format("a symbolic link of user {} leads to {}, which belongs "
+                                           "to user {}",
+                                           owner, end.path, status.st_uid));
+        }
+        return {};
+    }
+
+  private:
+    std::vector<uid_t> owners_;
+};
+
+/// A link of procfs can lead to what has no path, and is root's or of whose process it is.
+bool is_on_procfs(const PathStep& step) {
+    struct statfs status{};
+    return ::fstatfs(step.directory, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+}
+
+Result<UniqueFd> opened(long fd, const std::string& path) {
+    if (fd < 0)
+        return system_error(errno, "cannot open " + path);
+    return UniqueFd(static_cast<int>(fd));
+}
+
 } // namespace
 
 Result<PathEnd> walk_path(const std::string& path,
                           const std::function<Result<>(const PathStep&)>& visit) {
     return Walk(path, visit).run();
+}
+
+Result<PathEnd> walk_named(const std::string& path) {
+    OtherOwners owners;
+    auto end = walk_path(path, [&](const PathStep& step) { return owners.see(step); });
+    if (!end)
+        return end;
+    if (auto checked = owners.check(*end); !checked)
+        return std::unexpected(std::move(checked.error()));
+    return end;
+}
+
+Result<UniqueFd> open_named(const std::string& path) {
+    // Mostly there is no link on the way.
+    const open_how without_links{
+        .flags = O_PATH | O_CLOEXEC, .mode = 0, .resolve = RESOLVE_NO_SYMLINKS};
+    auto fd = opened(
+        ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &without_links, sizeof(without_links)),
+        path);
+    if (fd || (fd.error().code != ELOOP && fd.error().code != ENOSYS && fd.error().code != EPERM))
+        return fd;
+    std::string absolute = path;
+    if (!path.starts_with('/')) {
+        std::error_code error;
+        absolute = std::filesystem::current_path(error) / path;
+        if (error)
+            return system_error(error.value(), "cannot open " + path);
+    }
+    OtherOwners owners;
+    bool by_kernel = false;
+    auto end = walk_path(absolute, [&](const PathStep& step) -> Result<> {
+        by_kernel = owners.empty() && step.entry != nullptr && S_ISLNK(step.entry->st_mode) &&
+                    is_on_procfs(step);
+        if (by_kernel)
+            return failure(ErrorKind::system, "only the kernel can follow this");
+        return owners.see(step);
+    });
+    if (by_kernel)
+        return opened(::open(path.c_str(), O_PATH | O_CLOEXEC), path);
+    if (!end)
+        return std::unexpected(std::move(end.error()));
+    if (auto checked = owners.check(*end); !checked)
+        return std::unexpected(std::move(checked.error()));
+    if (!end->below.empty())
+        return system_error(ENOENT, "cannot open " + path);
+    return std::move(end->fd);
+}
+
+bool is_shortage(const Error& error) {
+    return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
 }
 
 } // namespace llexec

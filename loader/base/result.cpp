@@ -27,6 +27,10 @@ std::string Error::message() const {
     return fmt::format("{}: {}", what, std::generic_category().message(code));
 }
 
+std::string Error::reason() const {
+    return code == 0 ? what : std::generic_category().message(code);
+}
+
 std::unexpected<Error> system_error(int code, std::string what, std::string hint) {
     // Wherever it is that descriptors run out, this is what to do about it.
     if (code == EMFILE && hint.empty())

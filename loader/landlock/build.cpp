@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/landlock.hpp"
 #include "llexec/landlock_uapi.hpp"
+#include "llexec/path_walk.hpp"
 
 #include <fmt/format.h>
 
@@ -163,16 +164,24 @@ class Builder {
             built_.notes.back().lint = "kernel-lacks-right";
     }
 
-    void skip_path(const PathRule& rule, int code) {
+    /// What the file system is like is no error of the policy, unless it says so: whoever owns one
+    /// of these paths could have it refused. Fail closed: what the rule grants is denied.
+    void skip_path(const PathRule& rule, std::string_view what, std::string advice) {
         ++built_.rules_skipped;
         const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
         report(fatal ? Severity::error : Severity::warning, rule.grants,
-               fmt::format("cannot open '{}': {}{}", rule.path,
-                           std::generic_category().message(code),
+               fmt::format("{}{}", what,
                            fatal ? "" : "; the rule is left out, and what it grants is denied"),
-               fatal ? "create it, or remove the rule, or use missing_paths = \"warn\"" : "");
+               fatal ? advice + ", or remove the rule, or use missing_paths = \"warn\"" : "");
         if (!fatal)
             built_.notes.back().lint = "missing-path";
+    }
+
+    void skip_unusable(const PathRule& rule, std::string_view reason) {
+        skip_path(rule, fmt::format("cannot open '{}': {}", rule.path, reason), "create it");
+    }
+    void skip_unusable(const PathRule& rule, int code) {
+        skip_unusable(rule, std::generic_category().message(code));
     }
 
     Result<> add_path(const PathRule& rule) {
@@ -184,22 +193,27 @@ class Builder {
         }
         // A name with a NUL byte names nothing; as a C string it would name something else.
         if (rule.path.find('\0') != std::string::npos) {
-            skip_path(rule, EINVAL);
+            skip_unusable(rule, EINVAL);
             return {};
         }
-        const int opened = syscalls_.open_path(rule.path.c_str());
-        if (opened < 0) {
-            skip_path(rule, -opened);
+        auto opened = syscalls_.open_path(rule.path);
+        if (!opened && is_shortage(opened.error()))
+            return std::unexpected(std::move(opened.error()));
+        if (!opened) {
+            skip_unusable(rule, opened.error().reason());
             return {};
         }
-        return add_object(rule, access, flags, UniqueFd(opened));
+        return add_object(rule, access, flags, *opened);
     }
 
     Result<> add_object(const PathRule& rule, std::uint64_t access, std::uint32_t flags,
                         const UniqueFd& parent) {
         const int directory = syscalls_.is_directory(parent.get());
-        if (directory < 0)
-            return system_error(-directory, fmt::format("cannot stat '{}'", rule.path));
+        if (directory < 0) {
+            // A file system in user space may not even tell root what its files are.
+            skip_unusable(rule, -directory);
+            return {};
+        }
         // Rights without a name here: the kernel tells whether files have them.
         const std::uint64_t unnamed = access & ~rights_of_abi(newest_known_abi()).fs;
         if (directory == 0)
@@ -214,12 +228,16 @@ class Builder {
                         : syscalls_.add_path_rule(built_.fd.get(), access, parent.get(), flags);
         }
         if (error == -ENOMSG) {
-            report(
-                Severity::error, rule.grants,
+            skip_path(
+                rule,
                 fmt::format("'{}' is not a directory, and only directory rights are granted on it",
                             rule.path),
                 "grant at least one of execute, write_file, read_file, truncate, ioctl_dev, or "
                 "name the directory");
+            return {};
+        }
+        if (error == -EBADFD) { // a pipe, and whatever else has no place in the file system
+            skip_unusable(rule, EBADFD);
             return {};
         }
         if (error < 0)

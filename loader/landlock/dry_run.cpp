@@ -41,7 +41,7 @@ class RecordingLandlock final : public LandlockSyscalls {
         return 0;
     }
     int restrict_self(int /*ruleset*/, std::uint32_t /*flags*/) override { return -EPERM; }
-    int open_path(const char* path) override {
+    Result<UniqueFd> open_path(const std::string& path) override {
         opened_ = path;
         return system_landlock().open_path(path);
     }

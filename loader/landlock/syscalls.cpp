@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/landlock.hpp"
 #include "llexec/landlock_uapi.hpp"
+#include "llexec/path_walk.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ class SystemLandlock final : public LandlockSyscalls {
         return checked(::syscall(SYS_landlock_restrict_self, ruleset, flags));
     }
 
-    int open_path(const char* path) override { return checked(::open(path, O_PATH | O_CLOEXEC)); }
+    Result<UniqueFd> open_path(const std::string& path) override { return open_named(path); }
 
     int is_directory(int fd) override {
         struct stat status{};

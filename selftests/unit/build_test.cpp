@@ -234,13 +234,38 @@ TEST_CASE("a rule on a file loses the rights that only directories have") {
     CHECK(built->notes.empty());
 }
 
-TEST_CASE("a rule on a file with nothing but directory rights is an error") {
+TEST_CASE("a rule on a file with nothing but directory rights is as one on what is missing") {
     FakeLandlock kernel(7);
-    const auto built = build(reading({on("/etc/passwd", read_dir, {5, 6})}), kernel);
-    REQUIRE_FALSE(built.has_value());
-    CHECK(built.error().kind == ErrorKind::policy);
-    REQUIRE(built.error().diagnostics.size() == 1);
-    CHECK(built.error().diagnostics[0].position == Position{5, 6});
+    Policy policy = reading({on("/etc/passwd", read_dir, {5, 6}), on("/usr", read_file, {7, 8})});
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(built->rules_added == 1);
+    CHECK(built->rules_skipped == 1);
+    REQUIRE(built->notes.size() == 1);
+    CHECK(built->notes[0].severity == Severity::warning);
+    CHECK(built->notes[0].position == Position{5, 6});
+    policy.enforce.missing_paths = MissingPaths::error;
+    const auto refused = build(policy, kernel);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::policy);
+    REQUIRE(refused.error().diagnostics.size() == 1);
+    CHECK(refused.error().diagnostics[0].position == Position{5, 6});
+}
+
+TEST_CASE("what nobody can look at costs its own rule, and a want of descriptors everything") {
+    FakeLandlock kernel(7);
+    kernel.objects["/fuse"] = FakeLandlock::Object::unknown;
+    const Policy policy = reading({on("/fuse", read_file, {1, 1}), on("/usr", read_file, {2, 2})});
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(built->rules_added == 1);
+    REQUIRE(built->notes.size() == 1);
+    CHECK(built->notes[0].message.starts_with("cannot open '/fuse': Permission denied"));
+    kernel.open_errors["/usr"] = -EMFILE;
+    const auto refused = build(policy, kernel);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::system);
+    CHECK(refused.error().code == EMFILE);
 }
 
 TEST_CASE("a rule whose rights the kernel lacks is skipped") {
@@ -278,7 +303,8 @@ TEST_CASE("building closes each path, and a failure the ruleset too") {
         REQUIRE(built.has_value());
         CHECK(open_descriptors() == before + 1);
     }
-    CHECK_FALSE(build(reading({{"/usr", read_file, {}}, {"/etc/passwd", read_dir, {}}}), kernel)
+    kernel.open_errors["/etc/passwd"] = -ENFILE;
+    CHECK_FALSE(build(reading({{"/usr", read_file, {}}, {"/etc/passwd", read_file, {}}}), kernel)
                     .has_value());
     CHECK(open_descriptors() == before);
 }

@@ -107,17 +107,19 @@ int FakeLandlock::restrict_self(int, std::uint32_t flags) {
     return call < first_restrict_answers.size() ? first_restrict_answers[call] : restrict_answer;
 }
 
-int FakeLandlock::open_path(const char* path) {
+Result<UniqueFd> FakeLandlock::open_path(const std::string& path) {
     if (const auto error = open_errors.find(path); error != open_errors.end())
-        return error->second;
+        return system_error(-error->second, path);
     if (!objects.contains(path))
-        return -ENOENT;
+        return system_error(ENOENT, path);
     const int fd = new_fd();
     opened_[fd] = path;
-    return fd;
+    return UniqueFd(fd);
 }
 
 int FakeLandlock::is_directory(int fd) {
+    if (objects.at(opened_.at(fd)) == Object::unknown)
+        return -EACCES;
     return objects.at(opened_.at(fd)) == Object::directory ? 1 : 0;
 }
 

@@ -33,7 +33,7 @@ class FakeUsers final : public UserDatabase {
 /// directory-only rights on a file, unknown flags.
 class FakeLandlock final : public LandlockSyscalls {
   public:
-    enum class Object { directory, file };
+    enum class Object { directory, file, unknown /* fstat(2) fails */ };
 
     explicit FakeLandlock(int abi) : abi_(abi) {}
 
@@ -44,7 +44,7 @@ class FakeLandlock final : public LandlockSyscalls {
     int add_port_rule(int ruleset, std::uint64_t access, std::uint64_t port,
                       std::uint32_t flags) override;
     int restrict_self(int ruleset, std::uint32_t flags) override;
-    int open_path(const char* path) override;
+    Result<UniqueFd> open_path(const std::string& path) override;
     int is_directory(int fd) override;
     int set_no_new_privs() override;
     int thread_count() override { return thread_count_answer; }

@@ -94,6 +94,67 @@ TEST_CASE("a visitor sees each name in its directory, and those of links") {
                 }).has_value());
 }
 
+TEST_CASE("a link of another user is followed to what is that user's, and to nothing else") {
+    const Tree tree;
+    const auto give = [&](const std::string& name, uid_t owner) {
+        return ::lchown(tree(name).c_str(), owner, static_cast<gid_t>(-1)) == 0;
+    };
+    const auto same = [&](const std::string& one, const std::string& other) {
+        const auto fd = open_named(tree(one));
+        struct stat status{};
+        struct stat wanted{};
+        return fd && ::fstat(fd->get(), &status) == 0 &&
+               ::stat(tree(other).c_str(), &wanted) == 0 && status.st_ino == wanted.st_ino &&
+               walk_named(tree(one)).has_value();
+    };
+    CHECK(same("a/file", "a/file"));
+    CHECK(same("relative", "a/b"));
+    CHECK(same("absolute/file", "a/file"));
+    CHECK(open_named(tree("dangling")).error().code == ENOENT);
+    CHECK(open_named(tree("a/x")).error().code == ENOENT);
+    CHECK(open_named(tree("loop")).error().code == ELOOP);
+    CHECK(walk_named(tree("dangling"))->below == "gone/away");
+    if (::geteuid() != 0)
+        return; // nobody else gives files away
+    constexpr uid_t user = 4711;
+    for (const char* const link : {"relative", "absolute", "dangling"})
+        REQUIRE(give(link, user));
+    for (const char* const path : {"relative", "absolute/file", "dangling"}) {
+        CAPTURE(path);
+        CHECK(open_named(tree(path)).error().kind == ErrorKind::policy);
+        CHECK(walk_named(tree(path)).error().kind == ErrorKind::policy);
+    }
+    CHECK(open_named(tree("relative")).error().message() ==
+          "a symbolic link of user 4711 leads to " + tree("a/b") + ", which belongs to user 0");
+    REQUIRE(give("a/b", user));
+    REQUIRE(give("a/file", user));
+    CHECK(same("relative", "a/b"));
+    CHECK(same("absolute/file", "a/file"));
+    REQUIRE(give("a/file", user + 1));
+    CHECK_FALSE(open_named(tree("absolute/file")).has_value());
+    CHECK(same("a/file", "a/file"));
+}
+
+TEST_CASE("links of procfs are followed to what has no path") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    CHECK(open_named("/proc/self/fd/" + std::to_string(ends[0])).has_value());
+    CHECK(open_named("/dev/fd/" + std::to_string(ends[0])).has_value());
+    ::close(ends[0]);
+    ::close(ends[1]);
+    CHECK_FALSE(open_named("/dev/fd/" + std::to_string(ends[0])).has_value());
+}
+
+TEST_CASE("a relative path is named from the working directory") {
+    const Tree tree;
+    const auto before = fs::current_path();
+    fs::current_path(tree("a"));
+    CHECK(open_named("file").has_value());
+    CHECK(open_named("../relative").has_value());
+    CHECK_FALSE(open_named("relative").has_value());
+    fs::current_path(before);
+}
+
 TEST_CASE("the hash of missing names is what the programs go on with") {
     const std::uint64_t seed = 4711;
     CHECK(kernel::suffix_hash("", seed) == seed);

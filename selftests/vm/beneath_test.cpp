@@ -376,8 +376,13 @@ TEST_CASE_METHOD(OneWorld, "a directory that does not exist selects nothing unti
     const Ended file =
         try_load({{"p", match_beneath(directory / "program") + only(world.open)}}, point);
     CAPTURE(file.out, file.err);
-    CHECK(file.code() == 4);
+    CHECK(file.code() == 0);
     CHECK(file.out.find("is not a directory") != std::string::npos);
+    CHECK_FALSE(confined(directory / "program"));
+    const Ended refused_file =
+        try_load({{"p", match_beneath(directory / "program") + strict + only(world.open)}}, point);
+    CHECK(refused_file.code() == 4);
+    CHECK(refused_file.out.find("is not a directory") != std::string::npos);
 }
 
 // The merged directory is made of another inode once it is copied up.

@@ -8,7 +8,9 @@
 #include <fstream>
 #include <sstream>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace llexec::vmtest;
 
@@ -94,6 +96,15 @@ TEST_CASE_METHOD(Following, "a user's name that becomes another number is follow
     // Nobody has the name: an error, and nothing is changed.
     CHECK(eventually([&] { return !daemon.said("nothing is changed").empty(); }));
     CHECK(confined_as(2345));
+    // Not even at the next boot.
+    CHECK(daemon.stop().code() == 0);
+    unload();
+    CHECK_FALSE(confined_as(2345));
+    Llexecd next(place);
+    CHECK(next.is_ready());
+    CHECK(next.said("the last good policies are used").size() == 1);
+    CHECK(confined_as(2345));
+    CHECK_FALSE(confined_as(1234));
 }
 
 TEST_CASE_METHOD(Following,
@@ -142,6 +153,109 @@ TEST_CASE_METHOD(Following, "directories on the way and links are followed") {
     fs::create_directories(next);
     place_program(next / "program");
     CHECK(eventually([&] { return confined(world.root / "current/program"); }));
+}
+
+TEST_CASE_METHOD(Following, "what stands at a path of one policy cannot undo another") {
+    const fs::path home = world.root / "home";
+    const fs::path tool = home / "tool";
+    const fs::path data = home / "data";
+    fs::create_directories(data);
+    place_program(tool);
+    place.put("p", world.policy());
+    place.put("q", match_exe(tool) + match("exe_beneath = [\"" + data.string() + "\"]") +
+                       only(world.open) +
+                       "[[path_beneath]]\nallowed_access = [\"make_reg\"]\nparent = [\"" +
+                       data.string() + "\"]\n");
+    const auto both = [&] {
+        return confined(world.program) && confined(tool);
+    };
+    const auto starts = [&] {
+        unload();
+        CHECK_FALSE(confined(world.program));
+        Llexecd daemon(place);
+        return daemon.is_ready() && confined(world.program) &&
+               daemon.said("the last good policies are used").empty();
+    };
+    {
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        CHECK(both());
+    }
+    CHECK(starts());
+    const auto stand = [&](const fs::path& path, const char* what) {
+        fs::remove_all(path);
+        if (*what == 'd')
+            fs::create_directory(path);
+        else if (*what == 'f')
+            write_file(path, "");
+        else if (*what == 'p')
+            CHECK(::mkfifo(path.c_str(), 0600) == 0);
+        else if (*what == 'l')
+            fs::create_symlink(path.filename(), path);
+        else if (*what == 's')
+            fs::create_symlink(cli(), path);
+        else
+            fs::create_symlink("/dev/null", path);
+        CHECK(::lchown(path.c_str(), 1234, 1234) == 0);
+    };
+    for (const char* const tool_is :
+         {"directory", "pipe", "link to itself", "second name of llexec"})
+        for (const char* const data_is : {"file", "null device"}) {
+            CAPTURE(tool_is, data_is);
+            stand(tool, tool_is);
+            stand(data, data_is);
+            CHECK(starts());
+        }
+    // A reload is no other than a start; and the program is selected as soon as it is one again.
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    stand(tool, "directory");
+    CHECK(daemon.reload());
+    CHECK(confined(world.program));
+    fs::remove(tool);
+    place_program(tool);
+    CHECK(both());
+}
+
+TEST_CASE_METHOD(Following, "a link of a user leads a policy to nothing but that user's files") {
+    constexpr uid_t user = 1234;
+    const fs::path other = world.root / "other";
+    const fs::path link = world.root / "link";
+    const fs::path granted = world.root / "granted";
+    const std::string word = "read:" + (world.closed / "file").string();
+    place_program(other);
+    const auto turn = [](const fs::path& path, const fs::path& target, uid_t owner) {
+        fs::create_symlink(target, path.string() + ".new");
+        CHECK(::lchown((path.string() + ".new").c_str(), owner, owner) == 0);
+        fs::rename(path.string() + ".new", path);
+    };
+    const auto reads = [&] {
+        return run({world.program, word})[word] == "allowed";
+    };
+    place.put("p", world.policy("[[path_beneath]]\nallowed_access = [\"read_file\"]\nparent = [\"" +
+                                granted.string() + "\"]\n"));
+    place.put("q", match_exe(link) + only(world.open));
+    turn(link, other, 0);
+    turn(granted, world.closed, 0);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    // Root's own links are followed.
+    CHECK(confined(other));
+    CHECK(reads());
+    turn(link, other, user);
+    turn(granted, world.closed, user);
+    CHECK(eventually([&] { return !confined(other); }));
+    CHECK(eventually([&] { return !reads(); }));
+    CHECK(eventually([&] {
+        return !daemon.said("a symbolic link of user 1234 leads to " + other.string()).empty();
+    }));
+    CHECK(confined(world.program));
+    // To what is the user's own they are, too.
+    REQUIRE(::chown(other.c_str(), user, user) == 0);
+    REQUIRE(::chown(world.closed.c_str(), user, user) == 0);
+    CHECK(daemon.reload());
+    CHECK(confined(other));
+    CHECK(reads());
 }
 
 TEST_CASE_METHOD(Following, "a file system that is mounted over a program is followed") {
