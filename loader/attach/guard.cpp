@@ -14,9 +14,11 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
+#include <span>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -34,6 +36,8 @@ constexpr std::uint32_t only = 0;
 struct Destroy {
     void operator()(guard_bpf* skeleton) const { guard_bpf::destroy(skeleton); }
 };
+
+using Skeleton = std::unique_ptr<guard_bpf, Destroy>;
 
 std::uint64_t guard_digest() {
     std::size_t size = 0;
@@ -111,65 +115,81 @@ Result<> trust_self(int trusted) {
 }
 
 Result<> remove_guard() {
-    const auto names = list_pins(pin_directory);
-    if (!names)
-        return std::unexpected(names.error());
-    // Links go first: what they guard is the pins of the rest.
-    for (const std::string_view kind : {"link_", "prog_", ""})
-        for (const std::string& name : *names)
-            if (name.starts_with(kind) && name.find(marker) != std::string::npos &&
-                ::unlink(pin_path(name).c_str()) != 0 && errno != ENOENT)
-                return system_error(errno, "cannot remove the pin " + pin_path(name));
+    return remove_pins(pin_directory, marker);
+}
+
+std::string link_pin(const bpf_prog_skeleton& program) {
+    return fmt::format("link_{}", program.name);
+}
+
+std::span<const bpf_prog_skeleton> programs_of(const guard_bpf& skeleton) {
+    return {skeleton.skeleton->progs, static_cast<std::size_t>(skeleton.skeleton->prog_cnt)};
+}
+
+Result<> pin_as(int fd, const std::string& name) {
+    if (bpf_obj_pin(fd, pin_path(name).c_str()) != 0)
+        return system_error(errno, "cannot pin " + pin_path(name));
     return {};
 }
 
 Result<> pin(const guard_bpf& skeleton) {
-    const auto pin_as = [](int fd, const std::string& name) -> Result<> {
-        if (bpf_obj_pin(fd, pin_path(name).c_str()) != 0)
-            return system_error(errno, "cannot pin " + pin_path(name));
-        return {};
-    };
     for (const auto& [map, name] :
          {std::pair{skeleton.maps.llexec_guarded, "llexec_guarded"},
           std::pair{skeleton.maps.llexec_guard, "llexec_guard"},
           std::pair{skeleton.maps.llexec_trusted, "llexec_guard_trusted"}})
         if (auto pinned = pin_as(bpf_map__fd(map), name); !pinned)
             return pinned;
-    for (int i = 0; i < skeleton.skeleton->prog_cnt; ++i) {
-        const bpf_prog_skeleton& program = skeleton.skeleton->progs[i];
-        if (auto pinned =
-                pin_as(bpf_program__fd(*program.prog), fmt::format("prog_{}", program.name));
-            !pinned)
-            return pinned;
-        if (auto pinned = pin_as(bpf_link__fd(*program.link), fmt::format("link_{}", program.name));
-            !pinned)
-            return pinned;
-    }
+    // trusting_pin before the others: what is not pinned is gone if we are killed.
+    for (const bool trusting : {true, false})
+        for (const bpf_prog_skeleton& program : programs_of(skeleton)) {
+            const std::string link = link_pin(program);
+            if ((link == trusting_pin) != trusting)
+                continue;
+            if (auto pinned = pin_as(bpf_link__fd(*program.link), link); !pinned)
+                return pinned;
+            if (auto pinned =
+                    pin_as(bpf_program__fd(*program.prog), fmt::format("prog_{}", program.name));
+                !pinned)
+                return pinned;
+        }
     return {};
 }
 
-Result<> attach_guard(const llexec_guard& guard, std::uint64_t seed) {
+Result<Skeleton> open_guard() {
     const kernel::LibbpfLog log;
-    const std::unique_ptr<guard_bpf, Destroy> skeleton(guard_bpf::open());
+    Skeleton skeleton(guard_bpf::open());
     if (!skeleton)
         return logged_error(errno, "cannot open the guard's programs", log.text());
-    skeleton->rodata->path_hash_seed = seed;
-    if (const int error = guard_bpf::load(skeleton.get()); error != 0)
-        return logged_error(-error, "the kernel does not take the guard's programs", log.text());
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.llexec_guard), &only, &guard, BPF_ANY) != 0)
-        return system_error(errno, "cannot write to the map llexec_guard");
-    if (auto trusted = trust_self(bpf_map__fd(skeleton->maps.llexec_trusted)); !trusted)
-        return trusted;
-    if (const int error = guard_bpf::attach(skeleton.get()); error != 0)
-        return logged_error(-error, "cannot attach the guard's programs", log.text());
-    if (auto pinned = pin(*skeleton); !pinned)
-        return pinned;
-    return store_objects(bpf_map__fd(skeleton->maps.llexec_guarded));
+    return skeleton;
 }
 
-/// Brings a guard that is pinned up to date. False if there is none of this version.
-Result<bool> update_guard(const llexec_guard& guard) {
-    if (!is_protected())
+Result<> attach_guard(guard_bpf& skeleton, const llexec_guard& guard, std::uint64_t seed) {
+    const kernel::LibbpfLog log;
+    skeleton.rodata->path_hash_seed = seed;
+    if (const int error = guard_bpf::load(&skeleton); error != 0)
+        return logged_error(-error, "the kernel does not take the guard's programs", log.text());
+    if (bpf_map_update_elem(bpf_map__fd(skeleton.maps.llexec_guard), &only, &guard, BPF_ANY) != 0)
+        return system_error(errno, "cannot write to the map llexec_guard");
+    if (auto trusted = trust_self(bpf_map__fd(skeleton.maps.llexec_trusted)); !trusted)
+        return trusted;
+    if (const int error = guard_bpf::attach(&skeleton); error != 0)
+        return logged_error(-error, "cannot attach the guard's programs", log.text());
+    if (auto pinned = pin(skeleton); !pinned)
+        return pinned;
+    return store_objects(bpf_map__fd(skeleton.maps.llexec_guarded));
+}
+
+/// Whether each link is pinned: whoever pins or removes them can be killed at it. The maps are
+/// pinned before them all, and while all are pinned none is removed.
+bool is_whole(const guard_bpf& skeleton) {
+    return std::ranges::all_of(programs_of(skeleton), [](const bpf_prog_skeleton& program) {
+        return ::access(pin_path(link_pin(program)).c_str(), F_OK) == 0;
+    });
+}
+
+/// Brings a guard that is pinned up to date. False if there is no whole one of this version.
+Result<bool> update_guard(const guard_bpf& skeleton, const llexec_guard& guard) {
+    if (!is_whole(skeleton))
         return false;
     const auto described = open_pin("llexec_guard");
     if (!described)
@@ -216,15 +236,19 @@ Result<> protect(const Owner* owner) {
     const auto guard = describe(info->path_hash_seed);
     if (!guard)
         return std::unexpected(guard.error());
-    const auto updated = update_guard(*guard);
+    const auto skeleton = open_guard();
+    if (!skeleton)
+        return std::unexpected(skeleton.error());
+    const auto updated = update_guard(**skeleton, *guard);
     if (!updated)
         return std::unexpected(updated.error());
     if (*updated)
         return {};
-    // Of another version, or half of one.
+    // Of another version, or half of one. As long as anything is left of it, its trusting_pin is,
+    // and so are we trusted, or whoever comes next if we are killed.
     if (auto removed = remove_guard(); !removed)
         return removed;
-    auto attached = attach_guard(*guard, info->path_hash_seed);
+    auto attached = attach_guard(**skeleton, *guard, info->path_hash_seed);
     if (!attached)
         static_cast<void>(remove_guard());
     return attached;

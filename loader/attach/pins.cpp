@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <dirent.h>
@@ -46,6 +47,13 @@ ObjectKind kind_of(std::string_view name) {
     if (name.starts_with("link_"))
         return ObjectKind::link;
     return name.starts_with("prog_") ? ObjectKind::program : ObjectKind::map;
+}
+
+/// Which pins are removed first. Whoever does it can be killed after each.
+int removal_turn(const std::string& name) {
+    if (name == trusting_pin)
+        return 2;
+    return kind_of(name) == ObjectKind::link ? 0 : 1;
 }
 
 } // namespace
@@ -119,15 +127,25 @@ Result<> make_directory(std::string_view directory) {
     return {};
 }
 
-Result<> remove_directory(std::string_view directory) {
-    const auto names = list_pins(directory);
+Result<> remove_pins(std::string_view directory, std::string_view part) {
+    auto names = list_pins(directory);
     if (!names)
-        return std::unexpected(names.error());
+        return std::unexpected(std::move(names.error()));
+    std::ranges::stable_sort(*names, {}, removal_turn);
     for (const std::string& name : *names) {
+        if (name.find(part) == std::string::npos)
+            continue;
         const std::string path = fmt::format("{}/{}", directory, name);
+        // What comes after it stays: the guard is not to lose trusting_pin before the others.
         if (::unlink(path.c_str()) != 0 && errno != ENOENT)
             return system_error(errno, "cannot remove the pin " + path);
     }
+    return {};
+}
+
+Result<> remove_directory(std::string_view directory) {
+    if (auto removed = remove_pins(directory); !removed)
+        return removed;
     if (::rmdir(std::string(directory).c_str()) != 0 && errno != ENOENT)
         return system_error(errno, fmt::format("cannot remove the directory {}", directory));
     return {};

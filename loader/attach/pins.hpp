@@ -23,6 +23,11 @@ inline constexpr std::string_view doomed_directory = "/sys/fs/bpf/llexec_old";
 inline constexpr std::string_view files_pin = "prog_llexec_files";
 inline constexpr std::string_view processes_pin = "prog_llexec_procs";
 
+/// The link of what lets a next llexecd be trusted, of all that guards (bpf/guard.bpf.c). While any
+/// other guard is pinned this one has to be, or nobody can remove them before the machine starts
+/// again: it is pinned before them, and removed after everything else.
+inline constexpr std::string_view trusting_pin = "link_llexec_guard_exec";
+
 [[nodiscard]] std::string pin_path(std::string_view name);
 
 enum class PinAccess { read_write, read };
@@ -54,7 +59,11 @@ struct ObjectId {
 /// Makes an empty directory for root only.
 [[nodiscard]] Result<> make_directory(std::string_view directory);
 
-/// Removes a directory with its pins; not an error if it does not exist.
+/// Removes the pins of a directory that have this in their names: links first, since what they
+/// guard is the rest, and trusting_pin last.
+[[nodiscard]] Result<> remove_pins(std::string_view directory, std::string_view part = {});
+
+/// Removes a directory with its pins, as remove_pins() does; not an error if it does not exist.
 [[nodiscard]] Result<> remove_directory(std::string_view directory);
 
 /// Held while something changes what is loaded: two loaders take turns. Released when it goes out
