@@ -4,9 +4,9 @@
  * links by their IDs, its maps to write to, its pins, and llexecd itself as a debugger. Reading
  * pinned maps stays possible: status needs it.
  *
- * A program is trusted if it was executed from llexecd's file: not from where it is called, and not
- * what it inherits. Everything that cannot be decided is refused for what is guarded, and allowed
- * for what is not.
+ * A program is trusted if it was executed from llexecd's file: not from where it is called, not what
+ * it inherits, and not if somebody else has it in hand from then on. Everything that cannot be
+ * decided is refused for what is guarded, and allowed for what is not.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -19,6 +19,8 @@
 
 #define EPERM 1
 #define FMODE_WRITE 2
+#define LSM_UNSAFE_SHARE 1
+#define LSM_UNSAFE_PTRACE 2
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -210,6 +212,21 @@ static __always_inline bool is_llexecd(struct file *file, struct llexec_guard *o
 	return false;
 }
 
+/*
+ * Who traces it could make it do anything, and who shares its root and working directory (CLONE_FS)
+ * could lead it to other files after it was executed. llexec_guard_trace refuses only tracers that
+ * come later; from where the kernel notes these until after this hook, cred_guard_mutex lets none
+ * come. Fail closed: such an llexecd cannot change what is guarded, whoever executed it.
+ */
+static __always_inline bool is_in_other_hands(const struct linux_binprm *bprm)
+{
+	return bprm->unsafe & (LSM_UNSAFE_SHARE | LSM_UNSAFE_PTRACE);
+}
+
+/*
+ * What alone makes a process trusted. The loader pins its link before those of the others, and
+ * removes it after them (attach/pins.cpp).
+ */
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(llexec_guard_exec, const struct linux_binprm *bprm)
 {
@@ -217,7 +234,7 @@ int BPF_PROG(llexec_guard_exec, const struct linux_binprm *bprm)
 	struct llexec_guard *own = guard();
 	__u32 *trusted;
 
-	if (own && is_llexecd(bprm->file, own)) {
+	if (own && !is_in_other_hands(bprm) && is_llexecd(bprm->file, own)) {
 		trusted = bpf_task_storage_get(&llexec_trusted, task, 0,
 					       BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (trusted)

@@ -132,6 +132,7 @@ struct file {
 struct linux_binprm {
 	unsigned int is_check : 1;
 	struct file *file;
+	int unsafe;
 	const char *filename;
 };
 

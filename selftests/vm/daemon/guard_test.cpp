@@ -7,8 +7,11 @@
 #include <bpf/bpf.h>
 #include <cerrno>
 #include <csignal>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +74,32 @@ class Guard {
         ::waitpid(pid, nullptr, __WALL);
         ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
         return true;
+    }
+
+    /// Who has llexecd in hand from its execution on.
+    enum class Other { nobody, tracer, sharer };
+
+    /// Whether llexecd can enforce anew.
+    [[nodiscard]] bool starts(Other other) const {
+        Llexecd daemon(place, {}, [other] {
+            if (other == Other::tracer)
+                ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+            if (other == Other::sharer &&
+                ::syscall(SYS_clone, CLONE_FS | SIGCHLD, nullptr, nullptr, nullptr, nullptr) == 0) {
+                ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;)
+                    ::pause();
+            }
+        });
+        if (other == Other::tracer) {
+            int status = 0;
+            REQUIRE(::waitpid(daemon.pid(), &status, 0) == daemon.pid());
+            REQUIRE(WIFSTOPPED(status));
+            REQUIRE(::ptrace(PTRACE_DETACH, daemon.pid(), nullptr, nullptr) == 0);
+        }
+        const bool ready = daemon.is_ready();
+        CHECK(daemon.said("cannot start").empty() == ready);
+        return ready;
     }
 
     static bool unlinks(const fs::path& path) { return ::unlink(path.c_str()) == 0; }
@@ -145,5 +174,20 @@ TEST_CASE_METHOD(Guard, "the guard outlives llexecd, and lets the next one in") 
     set(false);
     REQUIRE(daemon.reload());
     CHECK(daemon.stop().code() == 0);
+    unload();
+}
+
+TEST_CASE_METHOD(Guard, "llexecd that is in other hands from its execution on is not trusted") {
+    for (const bool guarded : {false, true}) {
+        CAPTURE(guarded);
+        set(guarded);
+        REQUIRE(starts(Other::nobody));
+        CHECK(starts(Other::tracer) == !guarded);
+        CHECK(starts(Other::sharer) == !guarded);
+        CHECK(confined());
+        CHECK(starts(Other::nobody));
+    }
+    set(false);
+    REQUIRE(starts(Other::nobody));
     unload();
 }

@@ -54,7 +54,7 @@ void Place::remove(const std::string& name) const {
     fs::remove(policies / (name + ".toml"));
 }
 
-Llexecd::Llexecd(const Place& place, const Arguments& before)
+Llexecd::Llexecd(const Place& place, const Arguments& before, const InChild& in_child)
     : place_(place), log_(place.root / ("log." + std::to_string(serial()))) {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     const std::string path = (place.root / ("notify." + std::to_string(serial()))).string();
@@ -75,6 +75,8 @@ Llexecd::Llexecd(const Place& place, const Arguments& before)
         const int log = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
         ::dup2(log, STDERR_FILENO);
         ::close(log);
+        if (in_child)
+            in_child();
     });
 }
 

@@ -33,7 +33,8 @@ class Place {
 class Llexecd {
   public:
     /// `before` it: a program that starts it, with its arguments.
-    explicit Llexecd(const Place& place, const Arguments& before = {});
+    explicit Llexecd(const Place& place, const Arguments& before = {},
+                     const InChild& in_child = {});
     Llexecd(const Llexecd&) = delete;
     Llexecd& operator=(const Llexecd&) = delete;
     ~Llexecd();
