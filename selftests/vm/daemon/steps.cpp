@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "steps.hpp"
+
+#include "catch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+namespace llexec::vmtest {
+namespace {
+
+struct Call {
+    const char* name;
+    std::uint32_t number;
+};
+
+// Those that llexecd makes, and what a C library might make of them.
+constexpr std::array<Call, 18> step_calls{{{"bpf", SYS_bpf},
+                                           {"mkdir", SYS_mkdir},
+                                           {"mkdirat", SYS_mkdirat},
+                                           {"rmdir", SYS_rmdir},
+                                           {"rename", SYS_rename},
+                                           {"renameat", SYS_renameat},
+                                           {"renameat2", SYS_renameat2},
+                                           {"link", SYS_link},
+                                           {"linkat", SYS_linkat},
+                                           {"symlink", SYS_symlink},
+                                           {"symlinkat", SYS_symlinkat},
+                                           {"unlink", SYS_unlink},
+                                           {"unlinkat", SYS_unlinkat},
+                                           {"fsync", SYS_fsync},
+                                           {"fdatasync", SYS_fdatasync},
+                                           {"landlock_create_ruleset", SYS_landlock_create_ruleset},
+                                           {"landlock_restrict_self", SYS_landlock_restrict_self},
+                                           {"capset", SYS_capset}}};
+
+int install_filter() {
+    std::vector<sock_filter> code{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (const Call& call : step_calls) {
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 1));
+        code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+    }
+    code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    const sock_fprog program{.len = static_cast<unsigned short>(code.size()),
+                             .filter = code.data()};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                      SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+}
+
+/// A message of one byte, and room for one descriptor beside it.
+struct Message {
+    char byte = 0;
+    iovec part{.iov_base = &byte, .iov_len = 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr header{.msg_name = nullptr,
+                  .msg_namelen = 0,
+                  .msg_iov = &part,
+                  .msg_iovlen = 1,
+                  .msg_control = control.data(),
+                  .msg_controllen = control.size(),
+                  .msg_flags = 0};
+};
+
+bool send_descriptor(int socket, int fd) {
+    Message message;
+    cmsghdr* const about = CMSG_FIRSTHDR(&message.header);
+    about->cmsg_level = SOL_SOCKET;
+    about->cmsg_type = SCM_RIGHTS;
+    about->cmsg_len = CMSG_LEN(sizeof(fd));
+    std::memcpy(CMSG_DATA(about), &fd, sizeof(fd));
+    return ::sendmsg(socket, &message.header, 0) == 1;
+}
+
+int receive_descriptor(int socket) {
+    Message message;
+    int fd = -1;
+    if (::recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC) == 1)
+        if (const cmsghdr* const about = CMSG_FIRSTHDR(&message.header); about != nullptr)
+            std::memcpy(&fd, CMSG_DATA(about), sizeof(fd));
+    return fd;
+}
+
+void let_go(int listener, std::uint64_t id) {
+    seccomp_notif_resp answer{
+        .id = id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    // Who was killed meanwhile does not need it.
+    ::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+}
+
+} // namespace
+
+Steps::Steps() {
+    std::array<int, 2> sockets{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) == 0);
+    here_ = sockets[0];
+    there_ = sockets[1];
+}
+
+Steps::~Steps() {
+    for (const int fd : {here_, there_, listener_})
+        ::close(fd);
+}
+
+InChild Steps::in_child() const {
+    return [socket = there_] {
+        const int listener = install_filter();
+        if (listener < 0 || !send_descriptor(socket, listener))
+            ::_exit(126);
+    };
+}
+
+void Steps::watch(pid_t pid) {
+    pid_ = pid;
+    ::close(there_); // so that a child that has failed does not leave us waiting
+    there_ = -1;
+    listener_ = receive_descriptor(here_);
+    REQUIRE(listener_ >= 0);
+}
+
+std::optional<std::string> Steps::next() {
+    pollfd ready{.fd = listener_, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, 20) != 1 || (ready.revents & POLLIN) == 0)
+        return std::nullopt;
+    seccomp_notif call{};
+    if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
+        return std::nullopt; // killed meanwhile
+    if (call.pid != static_cast<std::uint32_t>(pid_)) {
+        let_go(listener_, call.id);
+        return std::nullopt;
+    }
+    stopped_ = call.id;
+    const auto* const known =
+        std::ranges::find(step_calls, static_cast<std::uint32_t>(call.data.nr), &Call::number);
+    return known != step_calls.end() ? known->name : "(unknown)";
+}
+
+void Steps::go_on() {
+    let_go(listener_, stopped_);
+}
+
+} // namespace llexec::vmtest
