@@ -11,6 +11,7 @@
 #include "llexec/owner.hpp"
 #include "llexec/policy.hpp"
 #include "llexec/result.hpp"
+#include "llexec/ruleset_cache.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,10 +52,10 @@ struct LoadReport {
 /// be told now: reported, or an error with missing_paths = "error". A policy that names llexec
 /// itself is an error. An empty set is an error: unload() is what removes enforcement. So is any
 /// while llexec is switched off, see llexec/off_switch.hpp, and EBUSY if there is an owner, and it
-/// is not `owner`.
+/// is not `owner`. Of a `cache`, rulesets are used again, and the new ones kept there.
 [[nodiscard]] Result<LoadReport> load(std::span<const Policy> policies,
                                       EnforceAt enforce_at = EnforceAt::bprm_committing_creds,
-                                      const Owner* owner = nullptr);
+                                      const Owner* owner = nullptr, RulesetCache* cache = nullptr);
 
 struct PolicyStatus {
     std::string name;

@@ -85,6 +85,8 @@ struct PathRule {
     std::uint64_t access = 0;       ///< a subset of the handled rights; not 0 unless quiet
     bool quiet = false;             ///< denials of the policy's quiet rights are not logged here
     std::vector<Grant> grants = {}; ///< where that is written; in the order of the files
+
+    friend bool operator==(const PathRule&, const PathRule&) = default;
 };
 
 struct PortRule {
@@ -92,6 +94,8 @@ struct PortRule {
     std::uint64_t access = 0;
     bool quiet = false;
     std::vector<Grant> grants = {};
+
+    friend bool operator==(const PortRule&, const PortRule&) = default;
 };
 
 struct Policy {

@@ -9,6 +9,7 @@
 #include "llexec/landlock.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/policy_file.hpp"
+#include "llexec/ruleset_cache.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -48,28 +49,28 @@ std::vector<Policy> in_layer_order(std::span<const Policy> policies) {
 
 /// The kernel objects of a set of policies, before anything is stored.
 struct Rulesets {
-    std::vector<BuiltRuleset> built;
-    std::vector<int> fds; ///< one for each policy; -1: it only observes
+    std::vector<int> fds; ///< one for each policy, the cache's; -1: it only observes
     std::vector<Diagnostic> notes;
 };
 
-Result<Rulesets> build_rulesets(std::span<const Policy> policies) {
+Result<Rulesets> build_rulesets(std::span<const Policy> policies, RulesetCache& cache) {
     const auto support = query_kernel_support();
     if (!support)
         return std::unexpected(support.error());
     Rulesets result;
+    cache.begin();
     for (const Policy& policy : policies) {
         if (policy.enforce.mode == Mode::observe) {
             result.fds.push_back(-1);
             continue;
         }
-        auto built = build_ruleset(policy, *support);
+        const auto built = cache.build(policy, *support);
         if (!built)
-            return std::unexpected(std::move(built.error()));
-        append(result.notes, built->notes);
-        result.fds.push_back(built->fd.get());
-        result.built.push_back(std::move(*built));
+            return std::unexpected(built.error());
+        append(result.notes, (*built)->notes);
+        result.fds.push_back((*built)->fd.get());
     }
+    cache.end();
     return result;
 }
 
@@ -220,8 +221,8 @@ std::optional<EnforceAt> enforce_at_from_string(std::string_view name) {
     return std::nullopt;
 }
 
-Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at,
-                        const Owner* owner) {
+Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, const Owner* owner,
+                        RulesetCache* cache) {
     if (auto checked = check_policies(policies); !checked)
         return std::unexpected(std::move(checked.error()));
     if (const auto off = switched_off())
@@ -231,7 +232,8 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at,
     if (auto required = kernel::require_interface(); !required)
         return std::unexpected(std::move(required.error()));
     const std::vector<Policy> ordered = in_layer_order(policies);
-    const auto rulesets = build_rulesets(ordered);
+    RulesetCache none;
+    const auto rulesets = build_rulesets(ordered, cache == nullptr ? none : *cache);
     if (!rulesets)
         return std::unexpected(rulesets.error());
     const auto lock = Lock::acquire(owner);

@@ -94,7 +94,7 @@ Result<> Enforcement::apply(const StoredSet& stored) {
     policies.push_back(self_test_policy(setting_.self_test_program));
     // Before anything is looked at, so that no change is missed.
     watch(stored);
-    const auto report = load(policies, setting_.settings.enforce_at, &setting_.owner);
+    const auto report = load(policies, setting_.settings.enforce_at, &setting_.owner, &rulesets_);
     if (!report)
         return std::unexpected(report.error());
     active_ = true;

@@ -68,6 +68,7 @@ class Enforcement {
     Setting setting_;
     Loaded loaded_;
     StoredSet current_;
+    RulesetCache rulesets_; ///< of current_
     bool active_ = false;
     std::optional<StoredSet> refused_;
     std::vector<std::string> fingerprint_;

@@ -277,6 +277,47 @@ TEST_CASE_METHOD(Following, "a file system that is mounted over a program is fol
     CHECK(status()["generation"] == before);
 }
 
+TEST_CASE_METHOD(Following,
+                 "a program that executes itself after each reload keeps its one layer") {
+    constexpr int times = 20;
+    const std::string policy =
+        world.policy("[[path_beneath]]\nallowed_access = [\"abi.read_execute\"]\nparent = [\"" +
+                     world.program.parent_path().string() + "\"]\n");
+    place.put("p", policy);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    Arguments chain;
+    for (int i = 1; i <= times; ++i)
+        for (const std::string& word :
+             {world.program.string(), "wait:" + (world.open / std::to_string(i)).string(),
+              std::string("via-execve"), std::string("--")})
+            chain.push_back(word);
+    for (const std::string& word :
+         {world.program.string(), std::string("layers"), world.read_open, world.read_closed})
+        chain.push_back(word);
+    Process program(chain);
+    const auto step = [&](int i) {
+        const auto executed = status()["executions"]["matched"];
+        write_file(world.open / std::to_string(i), "");
+        CHECK(eventually([&] { return status()["executions"]["matched"] != executed; }));
+    };
+    for (int i = 1; i < times; ++i) {
+        // Another policy changes, and the same one is loaded again.
+        place.put("q", match_exe(world.root / std::to_string(i)) + only(world.open));
+        CHECK(daemon.reload());
+        step(i);
+    }
+    // The control: the policy itself changes.
+    place.put("p",
+              policy + "[[path_beneath]]\nallowed_access = [\"read_file\"]\nparent = [\"/etc\"]\n");
+    CHECK(daemon.reload());
+    step(times);
+    const Ended ended = program.wait();
+    CAPTURE(ended.out, ended.err, ended.status);
+    CHECK(ended["layers"] == "2");
+    CHECK(world.confined(ended));
+}
+
 TEST_CASE_METHOD(Following, "what appears later is selected, and granted") {
     const fs::path later = world.root / "later";
     place.put("p", match("exe = [\"" + (later / "program").string() + "\"]") +
