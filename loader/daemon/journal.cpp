@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <utility>
 
 namespace llexec::daemon {
 namespace {
@@ -99,6 +100,8 @@ void Journal::say(const Diagnostic& diagnostic) const {
         message += "; " + diagnostic.advice;
     if (!diagnostic.lint.empty())
         message += " [" + diagnostic.lint + "]";
+    if (!is_wanted(message))
+        return;
     say(priority_of(diagnostic.severity), message,
         {{"LLEXEC_FILE", diagnostic.file},
          {"LLEXEC_LINE", std::to_string(diagnostic.position.line)},
@@ -114,10 +117,30 @@ void Journal::say(const Error& error, std::string_view consequence, Priority pri
     std::string message = fmt::format("{}: {}", consequence, error.message());
     if (!error.hint.empty())
         message += "; " + error.hint;
-    say(priority, message, {{"ERRNO", std::to_string(error.code)}});
-    if (!error.log.empty())
-        say(priority, error.log);
+    if (is_wanted(message)) {
+        say(priority, message, {{"ERRNO", std::to_string(error.code)}});
+        if (!error.log.empty())
+            say(priority, error.log);
+    }
     say(error.diagnostics);
+}
+
+bool Journal::is_wanted(const std::string& message) const {
+    if (!reload_)
+        return true;
+    now_.insert(message);
+    return *reload_ == Findings::all || !before_.contains(message);
+}
+
+void Journal::begin_reload(Findings findings) const {
+    reload_ = findings;
+}
+
+void Journal::end_reload(bool whole) const {
+    if (!whole)
+        now_.merge(before_);
+    before_ = std::exchange(now_, {});
+    reload_.reset();
 }
 
 } // namespace llexec::daemon

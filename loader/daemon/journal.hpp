@@ -7,6 +7,7 @@
 #include "llexec/result.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,25 @@ class Journal {
     void say(const Error& error, std::string_view consequence,
              Priority priority = Priority::error) const;
 
+    /// Which findings and errors a reload writes.
+    enum class Findings {
+        all,
+        fresh, ///< those that the reload before did not have
+    };
+    /// Until end_reload(). What is no finding or error is always written.
+    void begin_reload(Findings findings) const;
+    /// `whole`: what it did not have is not the case any more, and would be fresh.
+    void end_reload(bool whole) const;
+
   private:
+    /// Whether a finding or error is to be written.
+    bool is_wanted(const std::string& message) const;
+
     LogTo to_;
+    // Memory of what was written, which to write does not change anything for its callers.
+    mutable std::optional<Findings> reload_;
+    mutable std::set<std::string> before_;
+    mutable std::set<std::string> now_;
 };
 
 } // namespace llexec::daemon

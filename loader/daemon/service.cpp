@@ -16,6 +16,7 @@
 #include "policy_store.hpp"
 #include "reporter.hpp"
 #include "self_test.hpp"
+#include "settling.hpp"
 #include "watcher.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
+#include <functional>
 #include <optional>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -37,9 +39,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// From the first change that is seen to a new generation: what a package manager does in one go is
-/// answered once.
-constexpr auto settling = 100ms;
 /// Counters are written at most this often.
 constexpr auto metrics_delay = 1s;
 
@@ -120,8 +119,9 @@ class Service {
         if (auto added = loop_->on_poll(watcher_->fd(), EPOLLIN, [this] { note_changes(); });
             !added)
             return added;
-        return loop_->on_poll(mounts_.get(), EPOLLPRI | EPOLLERR,
-                              [this] { mount_timer_->set(settling); });
+        return loop_->on_poll(mounts_.get(), EPOLLPRI | EPOLLERR, [this] {
+            mount_timer_->set(mounts_settling_.time(Settling::Clock::now()));
+        });
     }
 
     Result<> add_timers() {
@@ -147,9 +147,12 @@ class Service {
         ::mkdir("/run/llexec", 0755);
         if (const auto status = read_status(); status && *status)
             events_lost_ = (*status)->events_lost; // told by the one before
+        journal_.begin_reload(Journal::Findings::all);
         read_settings();
         off_ = switched_off();
-        if (auto done = off_ ? switch_off() : enforcement_->enforce(store_.read()); !done)
+        auto done = off_ ? switch_off() : enforcement_->enforce(store_.read());
+        journal_.end_reload(true);
+        if (!done)
             return done;
         metrics_timer_->set(0ms);
         if (!options_.confine)
@@ -201,8 +204,23 @@ class Service {
     void reload() {
         ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                      static_cast<unsigned long long>(now_us()));
+        journal_.begin_reload(Journal::Findings::all);
         configure(true);
+        journal_.end_reload(true);
         notify_ready();
+    }
+
+    /// What is done because of a change that was seen.
+    void answer(Settling& settling, const std::function<void()>& action) {
+        const auto loads = [this] {
+            return counters_.reloads + counters_.reloads_failed;
+        };
+        const auto before = loads();
+        journal_.begin_reload(Journal::Findings::fresh);
+        action();
+        journal_.end_reload(loads() != before);
+        settling.answered(Settling::Clock::now());
+        notify_status();
     }
 
     static std::uint64_t now_us() {
@@ -219,15 +237,29 @@ class Service {
             loop_->stop();
             return;
         }
+        const auto now = Settling::Clock::now();
         if (changes->contents)
-            contents_timer_->set(settling);
+            contents_timer_->set(contents_settling_.time(now));
         if (changes->objects)
-            objects_timer_->set(settling);
+            objects_timer_->set(objects_settling_.time(now));
     }
 
     void follow_contents() {
-        configure(false);
-        notify_status();
+        answer(contents_settling_, [this] { configure(false); });
+    }
+
+    void follow_objects() {
+        if (enforcement_->active())
+            answer(objects_settling_, [this] { resolve(); });
+    }
+
+    /// Unrelated mounts come at any rate, and cost little.
+    void follow_mounts() {
+        if (enforcement_->mounted_over())
+            answer(mounts_settling_, [this] {
+                configure(false);
+                resolve();
+            });
     }
 
     /// Reads settings and policies anew. `always`: also if they are as before.
@@ -256,7 +288,7 @@ class Service {
     }
 
     /// Another file stands at a path that a policy names: the same policies, resolved anew.
-    void follow_objects() {
+    void resolve() {
         if (!enforcement_->active())
             return;
         const auto reloads = counters_.reloads;
@@ -266,14 +298,6 @@ class Service {
         if (counters_.reloads == reloads)
             enforcement_->renew();
         metrics_timer_->set(0ms);
-        notify_status();
-    }
-
-    void follow_mounts() {
-        if (!enforcement_->mounted_over())
-            return;
-        configure(false);
-        follow_objects();
     }
 
     Result<> switch_off() {
@@ -394,6 +418,10 @@ class Service {
     EventLoop::Timer* mount_timer_ = nullptr;
     EventLoop::Timer* metrics_timer_ = nullptr;
     EventLoop::Timer* withheld_timer_ = nullptr;
+    // Each for itself: one who can rename files does not delay what root writes.
+    Settling contents_settling_;
+    Settling objects_settling_;
+    Settling mounts_settling_;
     std::uint64_t events_lost_ = 0;
     Counters counters_;
 };

@@ -131,6 +131,76 @@ TEST_CASE_METHOD(Following,
     CHECK(confined(world.program));
 }
 
+TEST_CASE_METHOD(Following, "files that are replaced all the time make few reloads") {
+    using Clock = std::chrono::steady_clock;
+    using std::chrono::seconds;
+    const fs::path file = world.root / "named";
+    const fs::path missing = world.root / "missing";
+    const std::string word = "read:" + file.string();
+    // A load takes its time in some machines; the longest wait is five seconds.
+    const auto at_once = seconds(3);
+    const auto replace = [&] {
+        write_file(world.root / "fresh", "text\n");
+        fs::rename(world.root / "fresh", file);
+    };
+    const auto granted = [&] {
+        return run({world.program, word})[word] == "allowed";
+    };
+    const auto generation = [] {
+        return status()["generation"].get<int>();
+    };
+    replace();
+    place.put("p", world.policy("[[path_beneath]]\nallowed_access = [\"read_file\"]\nparent = [\"" +
+                                file.string() + "\", \"" + missing.string() + "\"]\n"));
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(granted());
+    const auto notes = [&] {
+        return daemon.said(missing.string()).size();
+    };
+    CHECK(notes() == 1);
+    // A single change is followed at once.
+    const auto begin = Clock::now();
+    replace();
+    CHECK(eventually(granted));
+    const auto first = Clock::now() - begin;
+    CHECK(first < at_once);
+    // What is new is said, and only that.
+    write_file(missing, "");
+    CHECK(eventually([&] { return run({world.program, "read:" + missing.string()}).code() == 0; }));
+    fs::remove(missing);
+    CHECK(eventually([&] { return notes() == 2; }));
+
+    const int before = generation();
+    int replaced = 0;
+    int unconfined = 0;
+    for (const auto end = Clock::now() + seconds(20); Clock::now() < end; ++replaced) {
+        for (int i = 0; i < 20; ++i)
+            replace();
+        if (!confined(world.program))
+            ++unconfined;
+    }
+    const int reloads = generation() - before;
+    std::printf("first change after %lld ms; then %d changes, %d reloads\n",
+                static_cast<long long>(
+                    std::chrono::duration_cast<std::chrono::milliseconds>(first).count()),
+                20 * replaced, reloads);
+    CHECK(replaced > 20);
+    CHECK(unconfined == 0);
+    CHECK(reloads >= 2);
+    CHECK(reloads <= 8);
+    // The last of them is answered, too.
+    CHECK(eventually(granted));
+    CHECK(notes() == 2);
+    // Who asks does not wait.
+    replace();
+    const auto asked = Clock::now();
+    REQUIRE(daemon.reload());
+    CHECK(Clock::now() - asked < at_once);
+    CHECK(granted());
+    CHECK(notes() == 3);
+}
+
 TEST_CASE_METHOD(Following, "directories on the way and links are followed") {
     const fs::path release = world.root / "release-1";
     fs::create_directories(release);
