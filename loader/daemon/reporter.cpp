@@ -31,18 +31,22 @@ std::string message_of(const Event& event) {
 void Reporter::say(const Event& event, Clock::time_point now) {
     if (report_ == Report::failures && !is_failure(event.outcome))
         return;
-    const std::pair kind{event.policy, event.outcome};
+    const Kind kind{event.policy, event.outcome};
     Window& of = windows_.try_emplace(kind, Window{.begin = now}).first->second;
     if (now - of.begin >= window) {
         say_withheld(kind, of);
         of = {.begin = now};
     }
-    if (of.said == burst) {
+    Window& total = is_failure(event.outcome) ? failures_ : others_;
+    if (now - total.begin >= window)
+        total = {.begin = now};
+    if (of.said == burst || total.said == total_burst) {
         ++of.withheld;
         ++withheld_;
         return;
     }
     ++of.said;
+    ++total.said;
     std::vector<Field> fields{{"LLEXEC_POLICY", event.policy},
                               {"LLEXEC_OUTCOME", std::string(to_string(event.outcome))},
                               {"LLEXEC_FILENAME", event.filename},
@@ -58,7 +62,7 @@ void Reporter::say(const Event& event, Clock::time_point now) {
     journal_.say(priority_of(event.outcome), message_of(event), fields);
 }
 
-void Reporter::say_withheld(const std::pair<std::string, Outcome>& kind, Window& of) const {
+void Reporter::say_withheld(const Kind& kind, Window& of) const {
     if (of.withheld == 0)
         return;
     journal_.say(

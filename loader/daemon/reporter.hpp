@@ -22,6 +22,9 @@ class Reporter {
 
     /// For each policy and outcome: this many at once, and as many again in each `window`.
     static constexpr std::uint64_t burst = 500;
+    /// For all policies: of failures, and of all other executions. Two of them, so that however
+    /// many go well, those that fail are written.
+    static constexpr std::uint64_t total_burst = 1000;
     static constexpr std::chrono::seconds window{10};
 
     /// What a report is about and the programs do not know: a cgroup's path, by its ID; empty if it
@@ -49,12 +52,16 @@ class Reporter {
         std::uint64_t withheld = 0;
     };
 
-    void say_withheld(const std::pair<std::string, Outcome>& kind, Window& of) const;
+    using Kind = std::pair<std::string, Outcome>;
+
+    void say_withheld(const Kind& kind, Window& of) const;
 
     const Journal& journal_;
     CgroupPath cgroup_path_;
     Report report_ = Report::all;
-    std::map<std::pair<std::string, Outcome>, Window> windows_;
+    std::map<Kind, Window> windows_;
+    Window failures_;
+    Window others_;
     std::uint64_t withheld_ = 0;
 };
 

@@ -117,6 +117,39 @@ TEST_CASE("of each policy and outcome a burst is reported, and the rest is count
     CHECK(reported.reporter.withheld() == 3);
 }
 
+TEST_CASE("of all policies together no more than a total is reported, failures apart") {
+    Reported reported;
+    const std::uint64_t total = Reporter::total_burst;
+    std::uint64_t said = 0;
+    for (int policy = 0; policy < 10; ++policy)
+        said += reported.count(event_of("p" + std::to_string(policy)), burst, start);
+    CHECK(said == total);
+    CHECK(reported.reporter.withheld() == 10 * burst - total);
+    // Not even the first one of another policy.
+    CHECK(reported.count(event_of("late"), 1, start + 1s) == 0);
+    CHECK(reported.count(event_of("late", Outcome::observed), 1, start + 1s) == 0);
+    // Those that fail have a total of their own.
+    said = 0;
+    for (const Outcome outcome : {Outcome::refused, Outcome::killed, Outcome::allowed})
+        said += reported.count(event_of("p0", outcome), burst, start + 1s);
+    CHECK(said == total);
+    CHECK(reported.count(event_of("late", Outcome::killed), 1, start + 2s) == 0);
+    // Each policy's rest is told, and there is room again.
+    CHECK(reported.count(event_of("late"), 1, start + window) == 1);
+    const Records rest = reported([](Reporter& reporter) {
+        CHECK_FALSE(reporter.say_withheld(start + 2 * window).has_value());
+    });
+    CHECK(rest.size() == 8 + 2 + 2); // p2 to p9 and "late", one failure of p0 and of "late"
+    CHECK(reported.count(event_of("late", Outcome::killed), 1, start + 2 * window) == 1);
+}
+
+TEST_CASE("failures that are too many do not displace other executions") {
+    Reported reported;
+    for (int policy = 0; policy < 4; ++policy)
+        reported.count(event_of("p" + std::to_string(policy), Outcome::killed), burst, start);
+    CHECK(reported.count(event_of("web"), burst, start) == burst);
+}
+
 TEST_CASE("what was withheld is said when its window is over") {
     Reported reported;
     CHECK(reported.count(event_of("web", Outcome::killed), burst + 3, start) == burst);

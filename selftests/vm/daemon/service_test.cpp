@@ -312,6 +312,23 @@ TEST_CASE_METHOD(Service, "each execution is reported with all that is known of 
     CHECK(killed["PRIORITY"] == 4);
 }
 
+TEST_CASE_METHOD(Service, "a storm of several policies does not displace what failed") {
+    for (const char* const name : {"p", "q", "r"})
+        place.put(name, world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    // One event of each policy, and of none too many.
+    daemon.signal(SIGSTOP);
+    CHECK(run({launcher(), "via-repeat:480", "--", world.program, world.read_closed})["exec"] ==
+          "allowed 0, denied 480, other 0, refused 0, killed 0");
+    REQUIRE(empty_slot(status_of("p")["slot"].get<std::uint32_t>()));
+    CHECK(run(world.look(world.program)).signal() == SIGKILL);
+    daemon.signal(SIGCONT);
+    CHECK(eventually([&] { return !daemon.said("p: killed: ").empty(); }));
+    CHECK(daemon.said(": applied: " + world.program.string()).size() == 1000);
+    CHECK(status()["events_lost"] == 0);
+}
+
 TEST_CASE_METHOD(Service, "a storm of executions is counted, not written out") {
     place.put("p", world.policy());
     Llexecd daemon(place);
