@@ -75,6 +75,8 @@ struct Status {
     std::uint64_t loaded_at = 0;  ///< seconds since the epoch
     EnforceAt enforce_at = EnforceAt::bprm_committing_creds;
     std::vector<PolicyStatus> policies; ///< in layer order
+    /// Which counters these are: others, that began anew, have another number until the next boot.
+    std::uint64_t counters = 0;
     // Since the programs were attached:
     std::uint64_t executions_matched = 0;
     std::uint64_t executions_refused = 0;

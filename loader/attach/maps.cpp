@@ -19,15 +19,21 @@ std::unexpected<Error> other_version() {
                    "`llexec load` replaces it, `llexec unload` removes it");
 }
 
-/// Whether the map is what this version writes.
-Result<bool> has_layout(int fd, const MapLayout& layout) {
+Result<bpf_map_info> look_at(int fd, const char* name) {
     bpf_map_info info{};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
-        return system_error(errno,
-                            fmt::format("cannot ask for the layout of the map {}", layout.name));
+        return system_error(errno, fmt::format("cannot ask for the layout of the map {}", name));
+    return info;
+}
+
+/// Whether the map is what this version writes.
+Result<bool> has_layout(int fd, const MapLayout& layout) {
+    const auto info = look_at(fd, layout.name);
+    if (!info)
+        return std::unexpected(info.error());
     return layout.value_size == 0 ||
-           (info.key_size == layout.key_size && info.value_size == layout.value_size);
+           (info->key_size == layout.key_size && info->value_size == layout.value_size);
 }
 
 /// The maps; nullopt if they do not have this version's layout: fail closed rather than misread.
@@ -82,6 +88,13 @@ Result<bool> Maps::are_known() {
     if (!maps)
         return std::unexpected(maps.error());
     return maps->has_value();
+}
+
+Result<std::uint32_t> Maps::kernel_id(MapId id) const {
+    const auto info = look_at(fd(id), name_of(id));
+    if (!info)
+        return std::unexpected(info.error());
+    return info->id;
 }
 
 Result<llexec_info> Maps::info() const {

@@ -124,6 +124,9 @@ class Maps {
         return result;
     }
 
+    /// By which the kernel knows a map; not given again until it has given all others.
+    [[nodiscard]] Result<std::uint32_t> kernel_id(MapId id) const;
+
     [[nodiscard]] Result<llexec_info> info() const;
 
     /// The number of the generation that is enforced, or 0.

@@ -65,6 +65,10 @@ Result<Status> status_of(const Maps& maps, std::uint64_t current) {
     const auto stats = maps.find<llexec_stats>(MapId::stats, std::uint32_t{0});
     if (!stats)
         return std::unexpected(stats.error());
+    const auto counters = maps.kernel_id(MapId::stats);
+    if (!counters)
+        return std::unexpected(counters.error());
+    status.counters = *counters;
     const llexec_stats values = stats->value_or(llexec_stats{});
     status.executions_matched = values.executions_matched;
     status.executions_refused = values.executions_refused;

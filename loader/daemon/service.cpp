@@ -12,6 +12,7 @@
 #include "llexec/owner.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
+#include "lost_events.hpp"
 #include "metrics.hpp"
 #include "policy_store.hpp"
 #include "reporter.hpp"
@@ -50,7 +51,7 @@ class Service {
   public:
     Service(const Options& options, const Journal& journal)
         : options_(options), journal_(journal), store_(options.policies, options.state),
-          reporter_(journal, cgroup_path) {}
+          reporter_(journal, cgroup_path), lost_(journal, "/run/llexec/events-lost") {}
 
     ExitCode run() {
         if (auto prepared = prepare(); !prepared) {
@@ -145,8 +146,8 @@ class Service {
         // Of the service manager, or of tmpfiles.d; without either, llexecd confines itself to what
         // is there.
         ::mkdir("/run/llexec", 0755);
-        if (const auto status = read_status(); status && *status)
-            events_lost_ = (*status)->events_lost; // told by the one before
+        // Of the programs that are attached; they may be replaced.
+        say_lost();
         journal_.begin_reload(Journal::Findings::all);
         read_settings();
         off_ = switched_off();
@@ -304,6 +305,7 @@ class Service {
         journal_.say(Priority::warning,
                      fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
         drop_events();
+        say_lost();
         return enforcement_->switch_off();
     }
 
@@ -345,7 +347,10 @@ class Service {
             !added) {
             journal_.say(added.error(), "executions are not reported", Priority::critical);
             events_.reset();
+            return;
         }
+        // There is room for more of them at once.
+        report_events();
     }
 
     void drop_events() {
@@ -379,19 +384,23 @@ class Service {
         counters_.reports_withheld = reporter_.withheld();
     }
 
+    void say_lost() {
+        const auto status = read_status();
+        if (!status)
+            journal_.say(status.error(), "it is not known how many executions were not reported",
+                         Priority::warning);
+        else if (*status)
+            lost_.say(**status);
+    }
+
     void write_metrics() {
         const auto status = read_status();
         if (!status) {
             journal_.say(status.error(), "cannot read the counters");
             return;
         }
-        if (*status && (*status)->events_lost > events_lost_)
-            journal_.say(
-                Priority::warning,
-                fmt::format("{} executions could not be reported: the ring buffer was full",
-                            (*status)->events_lost - events_lost_),
-                {{"LLEXEC_LOST", std::to_string((*status)->events_lost - events_lost_)}});
-        events_lost_ = *status ? (*status)->events_lost : 0;
+        if (*status)
+            lost_.say(**status);
         if (settings_.metrics.empty())
             return;
         if (auto written =
@@ -404,6 +413,7 @@ class Service {
     const Journal& journal_;
     PolicyStore store_;
     Reporter reporter_;
+    LostEvents lost_;
     Settings settings_;
     bool failed_ = false;
     std::optional<std::string> off_;
@@ -422,7 +432,6 @@ class Service {
     Settling contents_settling_;
     Settling objects_settling_;
     Settling mounts_settling_;
-    std::uint64_t events_lost_ = 0;
     Counters counters_;
 };
 

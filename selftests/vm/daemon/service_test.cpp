@@ -58,6 +58,18 @@ class Storm {
     Process process_;
 };
 
+/// As many as were told to be lost, in each record.
+std::vector<std::string> lost(const Llexecd& daemon) {
+    std::vector<std::string> numbers;
+    for (const Json& record : daemon.said("executions could not be reported"))
+        numbers.push_back(record["LLEXEC_LOST"]);
+    return numbers;
+}
+
+std::string events_lost() {
+    return std::to_string(status()["events_lost"].get<std::uint64_t>());
+}
+
 bool all_confined(const std::string& ends) {
     return ends.starts_with("allowed 0, denied ") && !ends.starts_with("allowed 0, denied 0,") &&
            ends.ends_with(", other 0, refused 0, killed 0");
@@ -310,6 +322,77 @@ TEST_CASE_METHOD(Service, "each execution is reported with all that is known of 
     const Json killed = daemon.said("p: killed: ")[0];
     CHECK(killed["ERRNO"] == std::to_string(ENOENT));
     CHECK(killed["PRIORITY"] == 4);
+}
+
+TEST_CASE_METHOD(Service, "executions that were lost while no llexecd ran are told at its start") {
+    const fs::path kept = "/run/llexec/events-lost";
+    place.put("p", world.policy());
+    // What one more llexecd says of them.
+    const auto told = [&](const std::function<void(const Llexecd&)>& look = {}) {
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        if (look)
+            look(daemon);
+        CHECK(daemon.stop().code() == 0);
+        return lost(daemon);
+    };
+    const auto storm = [&](const std::string& count) {
+        CHECK(run({launcher(), "via-repeat:" + count, "--", world.program,
+                   world.read_closed})["exec"] ==
+              "allowed 0, denied " + count + ", other 0, refused 0, killed 0");
+    };
+    using Told = std::vector<std::string>;
+    CHECK(told().empty());
+    storm("20");
+    CHECK(told().empty());
+    storm("2000");
+    const auto counted = events_lost();
+    CHECK(counted != "0");
+    CHECK(told() == Told{counted});
+    CHECK(events_lost() == counted);
+    CHECK(told().empty());
+    // Fewer, and once more than the ring buffer holds: only those are new.
+    storm("20");
+    CHECK(told().empty());
+    // What is not known to have been told is told.
+    for (const char* const text : {"nonsense\n", "", "0 0 0\n"}) {
+        write_file(kept, text);
+        CHECK(told() == Told{counted});
+        CHECK(told().empty());
+    }
+    fs::remove(kept);
+    CHECK(told() == Told{counted});
+    // Nowhere to keep it.
+    fs::remove(kept);
+    fs::create_directories(kept.string() + ".new");
+    const auto complains = [](const Llexecd& daemon) {
+        CHECK(daemon.said("the next llexecd will tell lost executions again").size() == 1);
+    };
+    for (int i = 0; i < 2; ++i)
+        CHECK(told(complains) == Told{counted});
+    fs::remove(kept.string() + ".new");
+    CHECK(told() == Told{counted});
+    // Other counters.
+    unload();
+    CHECK(told().empty());
+    storm("2000");
+    const auto again = events_lost();
+    CHECK(again != "0");
+    CHECK(told() == Told{again});
+}
+
+TEST_CASE_METHOD(Service, "executions that were lost while llexecd was stopped are told") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    daemon.signal(SIGSTOP);
+    run({launcher(), "via-repeat:2000", "--", world.program, world.read_closed});
+    const auto counted = events_lost();
+    CHECK(counted != "0");
+    daemon.signal(SIGCONT);
+    CHECK(eventually([&] { return !lost(daemon).empty(); }));
+    CHECK(lost(daemon) == std::vector{counted});
+    CHECK(events_lost() == counted);
 }
 
 TEST_CASE_METHOD(Service, "a storm of several policies does not displace what failed") {
