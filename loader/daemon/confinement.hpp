@@ -19,6 +19,10 @@ struct OwnPlaces {
     std::string program;              ///< the self-test's, which it executes
 };
 
+/// Where the journal listens, and the databases of users that nsswitch.conf(5) may name. Not all of
+/// /run: by other sockets there, systemd and whatever is on the bus start programs for root.
+[[nodiscard]] std::vector<std::string> own_sockets();
+
 /// The Landlock policy that llexecd enforces on itself: handles everything that a kernel of that
 /// ABI does, but abstract unix sockets, which the service manager's may be.
 [[nodiscard]] Policy own_policy(const OwnPlaces& places, int abi);

@@ -165,11 +165,13 @@ class Service {
 
     [[nodiscard]] OwnPlaces own_places() const {
         OwnPlaces places{.read = {"/etc", "/usr", "/lib", "/lib64", "/proc", "/sys",
+                                  // What nss-systemd(8) and libnss-sss read.
+                                  "/run/userdb", "/run/host/userdb", "/var/lib/sss/mc",
                                   directory_of(options_.config), options_.policies},
                          .write = {options_.state, "/run/llexec", "/sys/fs/bpf"},
-                         .sockets = {"/run", "/var/lib/sss"},
+                         .sockets = own_sockets(),
                          .program = options_.self_test_program};
-        // Of the service manager, and usually in /run; one with an "@" has no path. One thread.
+        // Of the service manager, /run/systemd/notify; one with an "@" has no path. One thread.
         if (const char* const socket =
                 std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
             socket != nullptr && *socket == '/')

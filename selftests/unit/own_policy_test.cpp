@@ -73,6 +73,15 @@ TEST_CASE("llexecd grants itself what is listed, and nothing else") {
     }
 }
 
+TEST_CASE("no directory of llexecd's sockets has one by which programs are started") {
+    for (const std::string socket :
+         {"/run/systemd/private", "/run/dbus/system_bus_socket", "/run/systemd/notify"})
+        for (const std::string& directory : own_sockets()) {
+            CAPTURE(socket, directory);
+            CHECK_FALSE((socket + "/").starts_with(directory + "/"));
+        }
+}
+
 TEST_CASE("places that are listed twice are one rule with the rights of both") {
     OwnPlaces twice = places;
     twice.read = {"/z", "/run", "/a", "/z"};
