@@ -5,6 +5,7 @@
 #include "policies.hpp"
 
 #include <csignal>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -250,6 +251,18 @@ TEST_CASE_METHOD(Confined, "a confined program cannot reach Unix sockets outside
         world, {{"p", policy}}, point,
         {"unix-connect:" + path, "unix-send:" + dgram + ":dgram", "abstract-connect:llexec-test"});
     check_all(world.program, {"unix-connect:" + granted}, "allowed");
+}
+
+TEST_CASE_METHOD(Confined, "a confined program can use the files that it inherits open") {
+    CAPTURE(point);
+    load({{"p", world.policy()}}, point);
+    constexpr int inherited = 9;
+    const fs::path file = world.closed / "file";
+    const Ended ended = run({world.program, "read-fd:9", world.read_closed},
+                            [&] { ::dup2(::open(file.c_str(), O_RDONLY | O_CLOEXEC), inherited); });
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended["read-fd:9"] == "allowed");
+    CHECK(ended[world.read_closed] == "denied");
 }
 
 TEST_CASE_METHOD(Confined, "a confined program cannot signal or trace what is outside") {

@@ -148,6 +148,22 @@ TEST_CASE_METHOD(Loaded, "a new file in the place of a deleted program's inode i
         check_inode_reuse(*each);
 }
 
+TEST_CASE_METHOD(Caller, "a program that the dynamic linker is told to run is not confined") {
+    const fs::path program = world.root / "cat";
+    fs::copy_file("/bin/cat", program);
+    load({{"p", match_exe(program) + only(world.open) +
+                    "[[path_beneath]]\nallowed_access = [\"abi.read_execute\"]\n"
+                    "parent = [\"/usr\", \"/lib\", \"/lib64\", \"/etc\"]\n"}},
+         point);
+    const std::string open = (world.open / "file").string();
+    const std::string closed = (world.closed / "file").string();
+    CHECK(run({program, open}).code() == 0);
+    CHECK(run({program, closed}).code() == 1);
+    const Ended linked = run({"/lib64/ld-linux-x86-64.so.2", program, closed});
+    CAPTURE(linked.out, linked.err);
+    CHECK(linked.code() == 0);
+}
+
 TEST_CASE_METHOD(Caller, "a program with a user is confined for that user only") {
     CAPTURE(point);
     load({{"p",
