@@ -57,14 +57,37 @@ test_crash() {
 	storm_is_confined "killed"
 }
 
+# The two packages have the same BPF programs, and what is attached says which
+# ones it has: others, from now on.
+pretend_other_programs() {
+	local pin=/sys/fs/bpf/llexec/llexec_info value
+
+	mapfile -t value < <(bpftool -j map lookup pinned "$pin" key 0 0 0 0 |
+		sed 's/.*"value":\[\([^]]*\)\].*/\1/' | grep -o '0x[0-9a-f]*')
+	((${#value[@]} == 24)) || return 1
+	value[23]=$(printf '0x%02x' "$((value[23] ^ 1))")
+	bpftool map update pinned "$pin" key 0 0 0 0 value "${value[@]}"
+}
+
+program_ids() {
+	bpftool prog show | sed -n 's/^\([0-9]*\): .* name llexec_.*/\1/p' | sort
+}
+
+none_is_left_of() {
+	[[ -n $1 && -n $(program_ids) && -z $(comm -12 <(echo "$1") <(program_ids)) ]]
+}
+
 test_upgrade() {
-	local before
+	local before attached
 
 	before=$(property llexecd.service MainPID)
+	attached=$(program_ids)
 	storm_start
+	check "upgrade of llexec: the attached programs are others" pretend_other_programs
 	check "upgrade of llexec: dpkg" dpkg -i "$debs"/llexec_*-2_*.deb
 	storm_stop "upgrade of llexec"
 	storm_is_confined "upgrade of llexec"
+	check "upgrade of llexec: its programs have taken over" soon none_is_left_of "$attached"
 	check "upgrade of llexec: the new one runs" restarted_after "$before"
 	check "upgrade of llexec: its file is the installed one" \
 		test "/proc/$(property llexecd.service MainPID)/exe" -ef /usr/sbin/llexecd
