@@ -131,7 +131,7 @@ Result<> remove_pins(std::string_view directory, std::string_view part) {
     auto names = list_pins(directory);
     if (!names)
         return std::unexpected(std::move(names.error()));
-    std::ranges::stable_sort(*names, {}, removal_turn);
+    std::ranges::sort(*names, {}, removal_turn);
     for (const std::string& name : *names) {
         if (name.find(part) == std::string::npos)
             continue;
