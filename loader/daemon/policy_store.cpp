@@ -229,6 +229,7 @@ Result<StoredSet> PolicyStore::last_good() const {
         return damaged(path, "it was written by another version");
     KeptFiles files(stored.texts);
     std::vector<PolicyText> texts;
+    texts.reserve(stored.policies.size());
     for (const std::string& policy : stored.policies)
         texts.push_back({.file = policy, .text = stored.texts[policy]});
     KeptUsers users(stored.numbers);
