@@ -166,7 +166,7 @@ class Builder {
 
     /// What the file system is like is no error of the policy, unless it says so: whoever owns one
     /// of these paths could have it refused. Fail closed: what the rule grants is denied.
-    void skip_path(const PathRule& rule, std::string_view what, std::string advice) {
+    void skip_path(const PathRule& rule, std::string_view what, const std::string& advice) {
         ++built_.rules_skipped;
         const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
         report(fatal ? Severity::error : Severity::warning, rule.grants,

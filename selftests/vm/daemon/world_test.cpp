@@ -400,6 +400,27 @@ TEST_CASE_METHOD(Following,
     CHECK(world.confined(ended));
 }
 
+TEST_CASE_METHOD(Following, "a program that executes itself gets no_new_privs that came later") {
+    const std::string rules =
+        "[[path_beneath]]\nallowed_access = [\"abi.read_execute\"]\nparent = [\"" +
+        world.program.parent_path().string() + "\"]\n";
+    const fs::path go_on = world.open / "go-on";
+    place.put("p", world.policy(enforce("no_new_privs = false") + rules));
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(run({world.program, "nnp"})["nnp"] == "0");
+    Process program({world.program, "wait:" + go_on.string(), "via-execve", "--", world.program,
+                     "nnp", "layers"});
+    CHECK(eventually([&] { return status_of("p")["applied"] == 2; }));
+    place.put("p", world.policy(rules));
+    CHECK(daemon.reload());
+    write_file(go_on, "");
+    const Ended ended = program.wait();
+    CAPTURE(ended.out, ended.err, ended.status);
+    CHECK(ended["nnp"] == "1");
+    CHECK(ended["layers"] == "2");
+}
+
 TEST_CASE_METHOD(Following, "what appears later is selected, and granted") {
     const fs::path later = world.root / "later";
     place.put("p", match("exe = [\"" + (later / "program").string() + "\"]") +
