@@ -40,7 +40,8 @@ extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm,
 					struct bpf_landlock_ruleset *ruleset__nullable,
 					__u32 flags) __ksym;
 extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm,
-					    struct bpf_landlock_ruleset *ruleset) __ksym;
+					    struct bpf_landlock_ruleset *ruleset,
+					    __u32 flags) __ksym;
 extern void bpf_landlock_put_ruleset(struct bpf_landlock_ruleset *ruleset) __ksym;
 extern int bpf_path_d_path(const struct path *path, char *buf, size_t buf__sz) __ksym;
 
@@ -116,7 +117,7 @@ __global int enforce_policy(const struct linux_binprm *bprm __arg_trusted, __u64
 	} else if (!ruleset) {
 		/* The slot was emptied by somebody else than the loader. */
 		error = -ENOENT;
-	} else if (bpf_landlock_binprm_has_ruleset(bprm, ruleset)) {
+	} else if (bpf_landlock_binprm_has_ruleset(bprm, ruleset, flags)) {
 		outcome = LLEXEC_NESTED;
 		count_up(policy->nested);
 	} else {

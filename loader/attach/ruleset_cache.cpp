@@ -86,15 +86,12 @@ class NotingLandlock final : public LandlockSyscalls {
     LandlockSyscalls& kernel_;
 };
 
-/// Whether they ask for the same layer, and say the same about it. Where the kernel finds the
-/// ruleset already enforced nothing is done, so what else comes with a layer has to be the same:
-/// no_new_privs, and what is logged.
+/// Whether they ask for the same ruleset, and say the same about it.
 bool say_the_same(const Policy& one, const Policy& other) {
     return one.file == other.file && one.included == other.included &&
            one.handled == other.handled && one.quiet == other.quiet && one.paths == other.paths &&
            one.ports == other.ports && one.enforce.compat == other.enforce.compat &&
            one.enforce.missing_paths == other.enforce.missing_paths &&
-           one.enforce.no_new_privs == other.enforce.no_new_privs &&
            one.enforce.log == other.enforce.log &&
            one.enforce.log_position == other.enforce.log_position;
 }

@@ -14,8 +14,8 @@
 
 extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset__nullable,
 					__u32 flags) __ksym;
-extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm,
-					    struct bpf_landlock_ruleset *ruleset) __ksym;
+extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset,
+					    __u32 flags) __ksym;
 extern void bpf_landlock_put_ruleset(struct bpf_landlock_ruleset *ruleset) __ksym;
 
 /* The test makes it a Landlock ruleset map, whose number is not the same on all kernels. */
@@ -83,7 +83,7 @@ static __noinline int run_step(const struct linux_binprm *bprm, __u32 index)
 		if (step->action == STEP_RESTRICT)
 			step->result = bpf_landlock_restrict_binprm(bprm, ruleset, step->flags);
 		else
-			step->result = bpf_landlock_binprm_has_ruleset(bprm, ruleset);
+			step->result = bpf_landlock_binprm_has_ruleset(bprm, ruleset, step->flags);
 		bpf_landlock_put_ruleset(ruleset);
 		return 0;
 	case STEP_DENY:

@@ -27,8 +27,8 @@ inline Step restrict_with(std::uint32_t slot, std::uint32_t flags = 0) {
 inline Step restrict_null(std::uint32_t flags) {
     return {STEP_RESTRICT_NULL, 0, flags};
 }
-inline Step has_ruleset(std::uint32_t slot) {
-    return {STEP_HAS_RULESET, slot, 0};
+inline Step has_ruleset(std::uint32_t slot, std::uint32_t flags = 0) {
+    return {STEP_HAS_RULESET, slot, flags};
 }
 inline Step deny() {
     return {STEP_DENY, 0, 0};

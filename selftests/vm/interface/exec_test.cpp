@@ -16,7 +16,10 @@ namespace uapi = llexec::uapi;
 
 using Results = std::vector<int>;
 
+const std::uint32_t same_exec_off = uapi::restrict_self_log_same_exec_off;
+const std::uint32_t new_exec_on = uapi::restrict_self_log_new_exec_on;
 const std::uint32_t log_subdomains_off = uapi::restrict_self_log_subdomains_off;
+const std::uint32_t no_new_privs = uapi::restrict_self_no_new_privs;
 
 std::vector<std::string> read_all(const Directory& directory) {
     return {"read", directory / "a/text",   "read", directory / "b/text",
@@ -250,12 +253,101 @@ TEST_CASE("has_ruleset: true for what is inherited, until the ruleset gets a rul
         CHECK(steps.results(hook) == Results{0, 0});
 }
 
+// What the layer itself was given: what is logged of it.
+TEST_CASE("has_ruleset: false with other log flags than the layer's") {
+    const Directory directory;
+    ExecSteps steps;
+    steps.put(0, make_ruleset());
+    for (const interface_hook hook : all_hooks) {
+        CAPTURE(static_cast<int>(hook));
+        steps.set(hook, {restrict_with(0, same_exec_off), has_ruleset(0, same_exec_off),
+                         has_ruleset(0), has_ruleset(0, new_exec_on),
+                         has_ruleset(0, same_exec_off | new_exec_on), restrict_with(0, new_exec_on),
+                         has_ruleset(0, same_exec_off), has_ruleset(0, new_exec_on)});
+        CHECK(steps.run(directory.probe(), {"layers"}).results == Results{2});
+        CHECK(steps.results(hook) == Results{0, 1, 0, 0, 0, 0, 1, 1});
+        steps.set(hook, {});
+    }
+}
+
+// What a layer brings with it that is not its own: it counts wherever it came from.
+TEST_CASE("has_ruleset: false with what is not in effect for the execution") {
+    const Directory directory;
+    ExecSteps steps;
+    steps.put(0, make_ruleset());
+    steps.put(1, make_ruleset());
+    for (const interface_hook hook : all_hooks) {
+        CAPTURE(static_cast<int>(hook));
+        steps.set(hook, {restrict_with(0), has_ruleset(0, no_new_privs),
+                         has_ruleset(0, log_subdomains_off), restrict_with(1, no_new_privs),
+                         has_ruleset(0, no_new_privs), restrict_null(log_subdomains_off),
+                         has_ruleset(0, log_subdomains_off),
+                         has_ruleset(0, log_subdomains_off | no_new_privs)});
+        CHECK(steps.run(directory.probe(), {"layers", "nnp"}).results == Results{2, 1});
+        CHECK(steps.results(hook) == Results{0, 0, 0, 0, 1, 0, 1, 1});
+        steps.set(hook, {});
+    }
+}
+
+TEST_CASE("has_ruleset: true with what the caller has") {
+    const Directory directory;
+    ExecSteps steps;
+    const UniqueFd ruleset = make_ruleset({"/"});
+    steps.put(0, ruleset);
+    for (const interface_hook hook : all_hooks)
+        steps.set(hook, {has_ruleset(0, no_new_privs), has_ruleset(0, log_subdomains_off)});
+    const auto asked = [&](std::uint32_t flags) {
+        steps.run([&](const Report& report) {
+            report(restrict_self(ruleset.get(), flags));
+            execute_with(directory.probe(), {"layers"});
+        });
+        std::vector<Results> results;
+        for (const interface_hook hook : all_hooks)
+            results.push_back(steps.results(hook));
+        return results;
+    };
+    CHECK(asked(0) == std::vector<Results>(3, {0, 0}));
+    CHECK(asked(no_new_privs) == std::vector<Results>(3, {1, 0}));
+    CHECK(asked(log_subdomains_off) == std::vector<Results>(3, {0, 1}));
+}
+
+// Stored without a layer of its own, it is in effect for this execution.
+TEST_CASE("has_ruleset: no_new_privs of what the caller stored counts") {
+    const Directory directory;
+    ExecSteps steps;
+    steps.put(0, make_ruleset());
+    const UniqueFd stored = make_ruleset({"/"});
+    for (const interface_hook hook : all_hooks) {
+        CAPTURE(static_cast<int>(hook));
+        steps.set(hook, {restrict_with(0), has_ruleset(0, no_new_privs)});
+        steps.run([&](const Report& report) {
+            report(restrict_self(stored.get(), uapi::restrict_self_exectime | no_new_privs));
+            execute_with(directory.probe(), {"nnp"});
+        });
+        CHECK(steps.results(hook) == Results{0, 1});
+        steps.set(hook, {});
+    }
+}
+
+TEST_CASE("has_ruleset: false for flags that a restriction refuses") {
+    const Directory directory;
+    ExecSteps steps;
+    steps.put(0, make_ruleset());
+    for (const interface_hook hook : all_hooks) {
+        steps.set(hook, {restrict_with(0), has_ruleset(0, uapi::restrict_self_tsync),
+                         has_ruleset(0, uapi::restrict_self_exectime), has_ruleset(0, 1U << 31)});
+        CHECK(steps.run(directory.probe(), {"layers"}).results == Results{1});
+        CHECK(steps.results(hook) == Results{0, 0, 0, 0});
+        steps.set(hook, {});
+    }
+}
+
 TEST_CASE("has_ruleset: asking changes nothing") {
     const Directory directory;
     ExecSteps steps;
     steps.put(0, make_ruleset());
     for (const interface_hook hook : all_hooks)
-        steps.set(hook, {has_ruleset(0)});
+        steps.set(hook, {has_ruleset(0), has_ruleset(0, no_new_privs)});
     CHECK(steps.run(directory.probe(), {"nnp", "layers"}).results == Results{0, 0});
 }
 

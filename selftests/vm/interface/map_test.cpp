@@ -25,6 +25,8 @@ constexpr std::uint32_t wronly = 1U << 4;      // BPF_F_WRONLY
 constexpr std::uint32_t rdonly_prog = 1U << 7; // BPF_F_RDONLY_PROG
 constexpr std::uint32_t wronly_prog = 1U << 8; // BPF_F_WRONLY_PROG
 
+constexpr int enotsupp = 524; // not in user space's errno.h
+
 /// Closes what came, if it is a descriptor.
 int outcome(int result) {
     const UniqueFd fd(result);
@@ -281,7 +283,6 @@ TEST_CASE("map: the access of its descriptor counts") {
 }
 
 TEST_CASE("map: no batches, and no lookup that deletes") {
-    constexpr int enotsupp = 524; // not in user space's errno.h
     const UniqueFd map = make_map();
     REQUIRE(update(map, 0, make_ruleset()) == 0);
     std::array<std::uint32_t, 4> keys{0, 1, 2, 3};
@@ -305,6 +306,26 @@ TEST_CASE("map: no batches, and no lookup that deletes") {
 TEST_CASE("map: it cannot be mapped into memory") {
     const UniqueFd map = make_map();
     CHECK(::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, map.get(), 0) == MAP_FAILED);
+}
+
+// The verifier checks the outer map of a program, not what is in it.
+TEST_CASE("map: it cannot be in another map, where any type of program would reach it") {
+    const UniqueFd inner = make_map();
+    const UniqueFd ordinary(
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, "ordinary", 4, 8, 1, nullptr)); // what does work
+    REQUIRE(ordinary.valid());
+    for (const bpf_map_type type : {BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS}) {
+        bpf_map_create_opts options{};
+        options.sz = sizeof(options);
+        options.inner_map_fd = static_cast<std::uint32_t>(ordinary.get());
+        const UniqueFd outer(bpf_map_create(type, "outer", 4, 4, 1, &options));
+        CHECK(outer.valid());
+        const std::uint32_t key = 0;
+        const int fd = inner.get();
+        CHECK(bpf_map_update_elem(outer.get(), &key, &fd, BPF_ANY) == -EINVAL);
+        options.inner_map_fd = static_cast<std::uint32_t>(inner.get());
+        CHECK(outcome(bpf_map_create(type, "outer", 4, 4, 1, &options)) == -enotsupp);
+    }
 }
 
 } // namespace

@@ -11,8 +11,8 @@
 
 extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset__nullable,
 					__u32 flags) __ksym;
-extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm,
-					    struct bpf_landlock_ruleset *ruleset) __ksym;
+extern bool bpf_landlock_binprm_has_ruleset(const struct linux_binprm *bprm, struct bpf_landlock_ruleset *ruleset,
+					    __u32 flags) __ksym;
 extern void bpf_landlock_put_ruleset(struct bpf_landlock_ruleset *ruleset) __ksym;
 
 #define LOG_SUBDOMAINS_OFF (1U << 2)
@@ -50,7 +50,7 @@ static __always_inline void ask_and_put(const struct linux_binprm *bprm)
 
 	if (!ruleset)
 		return;
-	sink += bpf_landlock_binprm_has_ruleset(bprm, ruleset);
+	sink += bpf_landlock_binprm_has_ruleset(bprm, ruleset, 0);
 	bpf_landlock_put_ruleset(ruleset);
 }
 
@@ -276,7 +276,7 @@ int BPF_PROG(ask_maybe_null, struct linux_binprm *bprm)
 {
 	struct bpf_landlock_ruleset *ruleset = lookup();
 
-	sink += bpf_landlock_binprm_has_ruleset(bprm, ruleset);
+	sink += bpf_landlock_binprm_has_ruleset(bprm, ruleset, 0);
 	if (ruleset)
 		bpf_landlock_put_ruleset(ruleset);
 	return 0;
@@ -317,7 +317,7 @@ int BPF_PROG(ask_about_stack, struct linux_binprm *bprm)
 {
 	__u64 fake[16] = {};
 
-	sink += bpf_landlock_binprm_has_ruleset(bprm, (struct bpf_landlock_ruleset *)fake);
+	sink += bpf_landlock_binprm_has_ruleset(bprm, (struct bpf_landlock_ruleset *)fake, 0);
 	return 0;
 }
 
