@@ -73,6 +73,7 @@ static __noinline int run_step(const struct linux_binprm *bprm, __u32 index)
 		step->result = bpf_landlock_restrict_binprm(bprm, NULL, step->flags);
 		return 0;
 	case STEP_RESTRICT:
+	case STEP_RESTRICT_ONCE:
 	case STEP_HAS_RULESET:
 		slot = step->slot;
 		ruleset = bpf_map_lookup_elem(&rulesets, &slot);
@@ -80,10 +81,11 @@ static __noinline int run_step(const struct linux_binprm *bprm, __u32 index)
 			step->result = INTERFACE_EMPTY;
 			return 0;
 		}
-		if (step->action == STEP_RESTRICT)
-			step->result = bpf_landlock_restrict_binprm(bprm, ruleset, step->flags);
-		else
+		step->result = 0;
+		if (step->action != STEP_RESTRICT)
 			step->result = bpf_landlock_binprm_has_ruleset(bprm, ruleset, step->flags);
+		if (step->action != STEP_HAS_RULESET && !step->result)
+			step->result = bpf_landlock_restrict_binprm(bprm, ruleset, step->flags);
 		bpf_landlock_put_ruleset(ruleset);
 		return 0;
 	case STEP_DENY:

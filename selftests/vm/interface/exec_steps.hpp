@@ -24,6 +24,9 @@ struct Step {
 inline Step restrict_with(std::uint32_t slot, std::uint32_t flags = 0) {
     return {STEP_RESTRICT, slot, flags};
 }
+inline Step restrict_once(std::uint32_t slot, std::uint32_t flags = 0) {
+    return {STEP_RESTRICT_ONCE, slot, flags};
+}
 inline Step restrict_null(std::uint32_t flags) {
     return {STEP_RESTRICT_NULL, 0, flags};
 }

@@ -7,6 +7,7 @@
 //   euid        effective user ID
 //   layers      how many Landlock layers the process has (fills up the others, so it comes last)
 //   check PATH  execve with AT_EXECVE_CHECK: 0 or -errno
+//   restrict    enforces a ruleset by which no file can be read: 0 or -errno
 //   exec PATH   executes PATH with the remaining arguments; prints -errno if that fails
 #include "task.hpp"
 
@@ -14,6 +15,10 @@
 #include <cstdio>
 #include <string_view>
 #include <unistd.h>
+
+namespace {
+constexpr std::uint64_t read_files = 1U << 2; // LANDLOCK_ACCESS_FS_READ_FILE
+}
 
 int main(int argc, char** argv) {
     using namespace interface;
@@ -30,6 +35,8 @@ int main(int argc, char** argv) {
             result = read_file(argv[++i]);
         else if (action == "check" && i + 1 < argc)
             result = check_execute(argv[++i]);
+        else if (action == "restrict")
+            result = restrict_self(create_ruleset(read_files));
         else if (action == "exec" && i + 1 < argc) {
             ::execv(argv[i + 1], argv + i + 1);
             ::dprintf(1, "%d\n", -errno);

@@ -20,6 +20,7 @@ enum interface_hook {
 enum interface_action {
 	STEP_NONE = 0,
 	STEP_RESTRICT, /* restrict with the ruleset of a slot */
+	STEP_RESTRICT_ONCE, /* the same, unless it is enforced already: then the result is 1 */
 	STEP_RESTRICT_NULL, /* restrict with no ruleset */
 	STEP_HAS_RULESET, /* result: 0 or 1 */
 	STEP_DENY, /* the hook returns -EPERM, once all steps are done; not at committing_creds */

@@ -33,8 +33,8 @@ std::string field(const std::string& line, const std::string& key) {
 
 Trace::Trace() : path_("/sys/kernel/tracing/instances/llexec-" + std::to_string(::getpid())) {
     std::filesystem::create_directory(path_);
-    for (const char* const event :
-         {"create_ruleset", "free_ruleset", "create_domain", "enforce_domain", "free_domain"})
+    for (const char* const event : {"create_ruleset", "free_ruleset", "create_domain",
+                                    "enforce_domain", "free_domain", "deny_access_fs"})
         write_to(path_ + "/events/landlock/landlock_" + event + "/enable", "1");
 }
 
