@@ -123,10 +123,14 @@ void private_mounts() {
         ::_exit(126);
 }
 
+int slowness() {
+    const char* const factor = std::getenv("VMTEST_TIMEOUT_FACTOR");
+    return factor != nullptr ? std::atoi(factor) : 1;
+}
+
 bool eventually(const std::function<bool()>& condition) {
     using namespace std::chrono_literals;
-    const char* const factor = std::getenv("VMTEST_TIMEOUT_FACTOR");
-    const int tries = 500 * (factor != nullptr ? std::atoi(factor) : 1);
+    const int tries = 500 * slowness();
     for (int i = 0; i < tries; ++i) {
         if (condition())
             return true;

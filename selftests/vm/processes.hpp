@@ -55,7 +55,10 @@ InChild as_user(unsigned user, unsigned group, std::vector<unsigned> supplementa
 /// Run in the child: a mount namespace of its own, without propagation.
 void private_mounts();
 
-/// For what the kernel finishes some time later: within ten seconds, times VMTEST_TIMEOUT_FACTOR.
+/// How many times longer anything may take in this machine: VMTEST_TIMEOUT_FACTOR.
+int slowness();
+
+/// For what the kernel finishes some time later: within ten seconds, times slowness().
 bool eventually(const std::function<bool()>& condition);
 
 } // namespace llexec::vmtest
