@@ -4,8 +4,8 @@
 
     vmtest/run --icount --memory 6144 --timeout 3000 --packages python3 -- selftests/bench/daemon.py build/release [--policies N,N,N]
 
-For each number of policies: the time from its start until it enforces, that of a reload with one changed policy, its resident
-memory, and the memory of the kernel. Then executions by more and more processes at once, and how many of their events are
+For each number of policies: the time from its start until it enforces, that of a reload with one changed policy, that from the
+replacement of one program until its new file is known, its resident memory, and the memory of the kernel. Then executions by more and more processes at once, and how many of their events are
 lost; and the same while llexecd is stopped, and how fast it reads what has waited. With --icount the times are instructions,
 one for each nanosecond of the guest, and do not depend on the machine that it is run on. All files are in memory: that clock
 runs on while the guest waits for its host's disk.
@@ -55,6 +55,20 @@ class Daemon:
         self.process.send_signal(signal.SIGHUP)
         self.wait_ready()
 
+    def wait_followed(self):
+        """Until a change that it sees by itself is answered."""
+        self.socket.settimeout(60)
+        while not self.socket.recv(4096).startswith(b"STATUS="):
+            pass
+
+    def drain(self):
+        self.socket.settimeout(3)
+        try:
+            while True:
+                self.socket.recv(4096)
+        except TimeoutError:
+            pass
+
     def memory_kib(self):
         for line in open(f"/proc/{self.process.pid}/status"):
             if line.startswith("VmRSS:"):
@@ -102,6 +116,14 @@ def llexec(build, *arguments):
     subprocess.run([f"{build}/llexec", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+def status(build):
+    return json.loads(subprocess.run([f"{build}/llexec", "--json", "status"], check=True, capture_output=True).stdout)
+
+
+def loaded_generation(build):
+    return status(build)["generation"]
+
+
 def measure(build, policies):
     make_world(policies)
     llexec(build, "unload")
@@ -118,9 +140,20 @@ def measure(build, policies):
     start = time.monotonic()
     daemon.reload()
     reloaded = time.monotonic() - start
+    daemon.drain()  # of the policy's file, too, it is told
+    generation = loaded_generation(build)
+    program = ROOT / f"bin/p{policies // 2}"
+    upgraded = program.with_suffix(".new")
+    upgraded.touch(0o755)
+    start = time.monotonic()
+    upgraded.rename(program)
+    daemon.wait_followed()
+    followed = time.monotonic() - start
+    if loaded_generation(build) == generation:
+        sys.exit("the replaced program has not been looked at")
     memory = daemon.memory_kib()
     daemon.stop()
-    return started, reloaded, memory, kernel
+    return started, reloaded, followed, memory, kernel
 
 
 def events(build, processes, executions):
@@ -136,9 +169,9 @@ def events(build, processes, executions):
         process.wait()
     elapsed = time.monotonic() - start
     time.sleep(2)
-    status = json.loads(subprocess.run([f"{build}/llexec", "--json", "status"], check=True, capture_output=True).stdout)
+    counted = status(build)
     daemon.stop()
-    return elapsed, status["policies"][0]["matched"], status["events_lost"]
+    return elapsed, counted["policies"][0]["matched"], counted["events_lost"]
 
 
 def held_back(build, executions, policies):
@@ -157,7 +190,7 @@ def held_back(build, executions, policies):
     for number in range(policies):
         subprocess.run([f"{build}/selftests/vm/vm_probe", f"via-repeat:{executions // policies}", "--",
                         ROOT / f"bin/p{number}", "layers"], check=True, stdout=subprocess.DEVNULL)
-    lost = json.loads(subprocess.run([f"{build}/llexec", "--json", "status"], check=True, capture_output=True).stdout)["events_lost"]
+    lost = status(build)["events_lost"]
     daemon.process.send_signal(signal.SIGCONT)
     time.sleep(3)
     computed = time.clock_gettime(clock) - start
@@ -175,11 +208,11 @@ def main():
     options = parser.parse_args()
     build = copy_tools(os.path.abspath(options.build))
     measure(build, 1)  # reads the programs and the kernel's BTF for the first time
-    print("policies  start s  reload s  ms each  MB resident  kernel MiB")
+    print("policies  start s  reload s  ms each  followed s  MB resident  kernel MiB")
     for policies in options.policies:
-        started, reloaded, memory, kernel = measure(build, policies)
-        print(f"{policies:8}  {started:7.2f}  {reloaded:8.2f}  {1000 * reloaded / policies:7.2f}  {memory / 1024:11.1f}  "
-              f"{kernel / 1024:10.1f}", flush=True)
+        started, reloaded, followed, memory, kernel = measure(build, policies)
+        print(f"{policies:8}  {started:7.2f}  {reloaded:8.2f}  {1000 * reloaded / policies:7.2f}  {followed:10.2f}  "
+              f"{memory / 1024:11.1f}  {kernel / 1024:10.1f}", flush=True)
     print("processes  executions  seconds  a second  events lost")
     for processes in [1, 4, 16, 64]:
         elapsed, executions, lost = events(build, processes, options.executions)
