@@ -304,11 +304,14 @@ class Service {
     }
 
     Result<> switch_off() {
-        journal_.say(Priority::warning,
-                     fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
         drop_events();
         say_lost();
-        return enforcement_->switch_off();
+        auto done = enforcement_->switch_off();
+        // Not before it is true.
+        if (done)
+            journal_.say(Priority::warning,
+                         fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
+        return done;
     }
 
     // -- Telling -----------------------------------------------------------
