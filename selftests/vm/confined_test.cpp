@@ -290,6 +290,20 @@ TEST_CASE_METHOD(Confined, "whoever is outside can signal and trace a confined p
     check_all(launcher(), {"signal:" + pid, "ptrace:" + pid}, "allowed");
 }
 
+// Not by what its policy grants, but by what the caller holds open, this may give it more.
+TEST_CASE_METHOD(Confined, "a program can trace its caller if the same policy confines it") {
+    CAPTURE(point);
+    load({{"p", match_exe(world.program) + only(world.open) +
+                    "[[path_beneath]]\nallowed_access = [\"abi.read_execute\"]\nparent = [\"" +
+                    world.program.parent_path().string() + "\"]\n"}},
+         point);
+    const auto traces_its_caller = [&](const fs::path& caller) {
+        return run({caller, "via-repeat:1", "--", world.program, "ptrace:parent"})["ptrace:parent"];
+    };
+    CHECK(traces_its_caller(world.program) == "allowed");
+    CHECK(traces_its_caller(launcher()) == "denied");
+}
+
 TEST_CASE_METHOD(Confined, "what a confined program starts is confined as well") {
     CAPTURE(point);
     const fs::path tool = world.open / "tool";

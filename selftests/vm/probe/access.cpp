@@ -134,7 +134,7 @@ std::optional<Answer> try_access(const Word& word) {
     if (word.kind == "signal")
         return judge(::kill(number(word.first), 0), EPERM);
     if (word.kind == "ptrace")
-        return trace(number(word.first));
+        return trace(word.first == "parent" ? ::getppid() : number(word.first));
     return make(word);
 }
 
