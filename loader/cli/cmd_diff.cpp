@@ -38,6 +38,7 @@ std::vector<Pair> pairs_of(const PolicySet& first, const PolicySet& second) {
         pairs[policy.name].second = &policy;
     }
     std::vector<Pair> result;
+    result.reserve(pairs.size());
     for (auto& [name, pair] : pairs)
         result.push_back(std::move(pair));
     return result;

@@ -55,7 +55,7 @@ std::string right_text(const RightVerdict& verdict) {
 }
 
 std::string reason_text(const Policy& policy, const RightVerdict& verdict) {
-    const std::string right = right_text(verdict);
+    std::string right = right_text(verdict);
     switch (verdict.why) {
     case RightVerdict::Why::not_handled:
         return right + ": allowed, the policy does not handle it";
