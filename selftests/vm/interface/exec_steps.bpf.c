@@ -51,6 +51,7 @@ struct landlock_details {
 struct landlock_hierarchy {
 	struct landlock_hierarchy *parent;
 	__u64 id;
+	__u64 ruleset_id;
 	const struct landlock_details *details;
 } __attribute__((preserve_access_index));
 
@@ -88,6 +89,10 @@ static __noinline int run_step(const struct linux_binprm *bprm, __u32 index)
 			step->result = bpf_landlock_restrict_binprm(bprm, ruleset, step->flags);
 		bpf_landlock_put_ruleset(ruleset);
 		return 0;
+	case STEP_DENY_ONCE:
+		step->action = STEP_NONE;
+		step->result = 0;
+		return 1;
 	case STEP_DENY:
 		step->result = 0;
 		return 1;
@@ -140,6 +145,7 @@ int BPF_PROG(on_enforce_domain, const struct landlock_domain *domain)
 	enforced_count = index + 1;
 	entry->domain = hierarchy->id;
 	entry->parent = hierarchy->parent ? hierarchy->parent->id : 0;
+	entry->ruleset = hierarchy->ruleset_id;
 	bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), hierarchy->details->comm);
 	bpf_probe_read_kernel_str(entry->exe, sizeof(entry->exe), hierarchy->details->exe_path);
 	return 0;

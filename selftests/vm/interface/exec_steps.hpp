@@ -36,6 +36,9 @@ inline Step has_ruleset(std::uint32_t slot, std::uint32_t flags = 0) {
 inline Step deny() {
     return {STEP_DENY, 0, 0};
 }
+inline Step deny_once() {
+    return {STEP_DENY_ONCE, 0, 0};
+}
 
 /// Attached as long as the object lives; does nothing to processes other than its child.
 class ExecSteps {

@@ -24,6 +24,7 @@ enum interface_action {
 	STEP_RESTRICT_NULL, /* restrict with no ruleset */
 	STEP_HAS_RULESET, /* result: 0 or 1 */
 	STEP_DENY, /* the hook returns -EPERM, once all steps are done; not at committing_creds */
+	STEP_DENY_ONCE, /* the same, in the first execution only */
 };
 
 /* One more than the layers that Landlock can stack. */
@@ -46,6 +47,7 @@ struct interface_step {
 struct interface_enforced {
 	__u64 domain;
 	__u64 parent; /* 0: none */
+	__u64 ruleset; /* that its last layer was made from */
 	char comm[16]; /* of the program that the domain's details name, ... */
 	char exe[96]; /* ... and its path */
 };
