@@ -20,20 +20,22 @@ constexpr std::uint64_t fs_read_file = 1U << 2;
 constexpr std::uint32_t no_new_privs_flag = 1U << 4;
 constexpr std::uint32_t exectime_flag = 1U << 5;
 
-/// A ruleset that keeps out of `closed_by_it`.
+/// A ruleset that keeps out of `closed_by_it`, or out of `closed` instead.
 class Own {
   public:
-    explicit Own(const FaultWorld& world) : ruleset_(interface::create_ruleset(fs_read_file)) {
+    explicit Own(const FaultWorld& world) : Own(world, world.closed) {}
+    Own(const FaultWorld& world, const fs::path& readable)
+        : ruleset_(interface::create_ruleset(fs_read_file)) {
         REQUIRE(ruleset_ >= 0);
-        for (const fs::path& path : {fs::path("/proc"), world.open, world.closed})
+        for (const fs::path& path : {fs::path("/proc"), world.open, readable})
             REQUIRE(interface::add_path_rule(ruleset_, fs_read_file, path.c_str()) == 0);
     }
     Own(const Own&) = delete;
     Own& operator=(const Own&) = delete;
     ~Own() { ::close(ruleset_); }
 
-    [[nodiscard]] int store() const {
-        return interface::restrict_self(ruleset_, exectime_flag | no_new_privs_flag);
+    [[nodiscard]] int store(std::uint32_t flags = no_new_privs_flag) const {
+        return interface::restrict_self(ruleset_, exectime_flag | flags);
     }
     /// As Target::before.
     void store_or_end() const {
@@ -104,27 +106,38 @@ TEST_CASE("faults: EXECTIME that replaces leaves the old one or the new one") {
         return;
     unload();
     const FaultWorld world;
-    const Own own(world);
-    Target target = target_of(world, 0b011);
-    const FaultSettings settings;
-    Totals totals;
-    for_each_allocation([&](unsigned nth) {
-        bool failed = false;
-        target.before = [&] {
-            own.store_or_end();
-            const Fault fault;
-            fault.arm(nth);
-            const int result = own.store();
-            failed = fault.take_back();
-            (result == 0 ? totals.done : totals.refused) += failed ? 1 : 0;
-        };
-        CAPTURE(nth, failed);
-        CHECK(files_of(target) == target.confined);
-        totals.failed += failed ? 1 : 0;
-        return failed;
-    });
-    report("landlock_restrict_self, EXECTIME again", totals);
-    CHECK(totals.refused > 0);
+    const ObjectCounts counts;
+    {
+        const Own before(world);
+        const Own after(world, world.closed_by_it);
+        Target target = target_of(world, 0);
+        constexpr int old_files = 0b011;
+        constexpr int new_files = 0b101;
+        const FaultSettings settings;
+        Totals totals;
+        for_each_allocation([&](unsigned nth) {
+            int result = -1;
+            bool failed = false;
+            target.before = [&] {
+                before.store_or_end();
+                const Fault fault;
+                fault.arm(nth);
+                result = after.store();
+                failed = fault.take_back();
+            };
+            const int files = files_of(target);
+            CAPTURE(nth, result, failed);
+            CHECK(files == (result == 0 ? new_files : old_files));
+            CHECK((result == 0 || (failed && result == -ENOMEM)));
+            totals.failed += failed ? 1 : 0;
+            if (failed)
+                (result == 0 ? totals.done : totals.refused) += 1;
+            return failed;
+        });
+        report("landlock_restrict_self, EXECTIME again", totals);
+        CHECK(totals.refused > 0);
+    }
+    CHECK(counts.are_balanced());
 }
 
 TEST_CASE("faults: what was stored with EXECTIME is enforced, or nothing is executed") {
