@@ -119,7 +119,8 @@ long need_of(FaultInjection& faults, const Setup& setup, const Case& which) {
         .value_or(-1);
 }
 
-/// The threads that are left outside when memory ends after `space` bytes; -1 if the process died.
+/// The threads that are left outside when memory ends after `space` bytes; -1 if the process died,
+/// or was told by TSYNC what is not so.
 long outside_after(FaultInjection& faults, const Setup& setup, const Case& which, long space) {
     return in_process([&] {
                FaultInjection::include_self();
@@ -127,9 +128,10 @@ long outside_after(FaultInjection& faults, const Setup& setup, const Case& which
                if (which.diverged)
                    all.diverge();
                faults.start(space);
-               all.restrict_all(setup, which.how);
+               const bool done = all.restrict_all(setup, which.how);
                faults.stop();
-               return static_cast<long>(all.count_outside(setup));
+               const auto outside = static_cast<long>(all.count_outside(setup));
+               return which.how == How::tsync && done != (outside == 0) ? -1L : outside;
            })
         .value_or(-1);
 }

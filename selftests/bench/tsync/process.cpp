@@ -81,7 +81,11 @@ Threads::Threads(std::size_t count) : siblings_(count - 1) {
 
 void Threads::diverge() {
     const int ruleset = create_ruleset(make_block);
-    siblings_.each([&](std::size_t) { return restrict_self(ruleset, 0) ? 0 : 1; });
+    const auto differ = [&](std::size_t) {
+        return restrict_self(ruleset, 0) ? 0 : 1;
+    };
+    if (siblings_.count(differ) != siblings_.size())
+        give_up("landlock_restrict_self");
     ::close(ruleset);
 }
 

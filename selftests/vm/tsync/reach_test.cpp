@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
+#include <fstream>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -55,6 +57,15 @@ KernelSupport without_tsync() {
 Result<Reach> enforce_without_tsync(const BuiltRuleset& ruleset, WithoutTsync choice) {
     const Restriction restriction{.ruleset = &ruleset, .flags = default_flags()};
     return enforce_on_self({&restriction, 1}, without_tsync(), {.without_tsync = choice});
+}
+
+/// Whether a thread waits for something in the kernel.
+bool is_asleep(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t name_end = text.rfind(") ");
+    return name_end != std::string::npos && text.compare(name_end + 2, 1, "S") == 0;
 }
 
 } // namespace
@@ -328,9 +339,8 @@ TEST_CASE("threads are reached wherever they are, and go on with it") {
                 ;
             return read_file(files.a());
         });
-        while (ready < 3)
+        while (ready < 3 || !is_asleep(crew.tid(0)) || !is_asleep(crew.tid(1)))
             ::usleep(1000);
-        ::usleep(100'000); // into their system calls
         report("enforced", outcome(enforce(ruleset), Reach::process));
         stop = true;
         report.need(::write(ends[1], "x", 1) == 1, "write");

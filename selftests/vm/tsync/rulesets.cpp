@@ -29,6 +29,9 @@ bool kernel_has(int abi, const char* what) {
     const int own = kernel().abi;
     if (own >= abi)
         return true;
+    // In the machine, the kernel is the one that has all of it.
+    if (std::getenv("VMTEST") != nullptr)
+        FAIL(what << " needs Landlock ABI " << abi << ", this kernel has " << own);
     WARN("skipped: " << what << " needs Landlock ABI " << abi << ", this kernel has " << own);
     return false;
 }
