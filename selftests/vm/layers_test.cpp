@@ -206,6 +206,36 @@ TEST_CASE_METHOD(Layers, "a program that executes itself does not use up layers"
     CHECK(policy["nested"] == 41);
 }
 
+TEST_CASE_METHOD(Layers, "a shell that starts a shell does not use up layers") {
+    CAPTURE(point);
+    const fs::path directory = world.program.parent_path();
+    const fs::path shell = directory / "sh";
+    fs::copy_file("/bin/sh", shell);
+    write_file(directory / "chain",
+               "#!" + shell.string() +
+                   "\nleft=$1\nshift\nif [ \"$left\" -gt 0 ]; then\n"
+                   "\t\"$0\" $((left - 1)) \"$@\"\nelse\n\t\"$@\"\nfi\n",
+               fs::perms{0755});
+    const auto chain = [&](const std::string& length) {
+        return run({directory / "chain", length, world.program, "layers", world.read_open,
+                    world.read_closed});
+    };
+    CHECK(chain("40")["layers"] == "0");
+    // With what a shell needs to start.
+    load({{"p", match_exe(shell) + only(world.open) +
+                    "[[path_beneath]]\nallowed_access = [\"abi.read_execute\"]\nparent = [\"" +
+                    directory.string() + "\", \"/usr\", \"/lib\", \"/lib64\", \"/etc\"]\n"}},
+         point);
+    const Ended ended = chain("40");
+    CAPTURE(ended.out, ended.err, ended.status);
+    CHECK(ended["layers"] == "1");
+    CHECK(world.confined(ended));
+    const Json policy = status_of("p");
+    CHECK(policy["matched"] == 41);
+    CHECK(policy["applied"] == 1);
+    CHECK(policy["nested"] == 40);
+}
+
 TEST_CASE_METHOD(Layers, "an observing policy attaches nothing and reports") {
     CAPTURE(point);
     load({{"p", world.policy(enforce("mode = \"observe\""))}}, point);
@@ -233,7 +263,7 @@ TEST_CASE_METHOD(Layers, "an event names ruleset and cgroup as the kernel does")
     const auto seen = events();
     REQUIRE(seen.size() == 1);
     CHECK(seen[0]["ruleset_id"] == status_of("p")["ruleset_id"]);
-    struct stat cgroup{};
+    struct stat cgroup {};
     REQUIRE(::stat("/sys/fs/cgroup/vmtest", &cgroup) == 0);
     CHECK(seen[0]["cgroup"] == cgroup.st_ino);
 }
