@@ -25,7 +25,8 @@ struct ExecutedFiles {
     std::string interpreter; ///< what runs a script in the end; otherwise empty
 };
 
-/// Follows symbolic links and #! lines. Fails if the program cannot be read.
+/// Follows symbolic links and #! lines. Fails if the program cannot be read, and with ELOOP if it
+/// leads through more scripts than the kernel follows.
 [[nodiscard]] Result<ExecutedFiles> executed_files(const std::string& exe);
 
 struct Selection {

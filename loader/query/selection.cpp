@@ -2,12 +2,14 @@
 #include "llexec/selection.hpp"
 
 #include "llexec/program.hpp"
+#include "program/script.hpp"
 #include "query/hierarchy.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <sys/stat.h>
 
 namespace llexec {
@@ -108,17 +110,20 @@ Result<ExecutedFiles> executed_files(const std::string& exe) {
     // The first interpreter that a file names is the one that the kernel executes; env(1) then
     // executes another one, which is an execution of its own.
     std::string file = program->path;
-    for (bool found = true; found;) {
-        found = false;
-        for (const NeededFile& need : program->needs)
-            if (need.use == FileUse::script_interpreter && need.needed_by == file) {
-                file = need.path;
-                files.interpreter = real_path(file).value_or(file);
-                found = true;
-                break;
-            }
+    const auto names_it = [&](const auto& named) {
+        return named.use == FileUse::script_interpreter && named.needed_by == file;
+    };
+    for (int scripts = 0;; ++scripts) {
+        const auto need = std::ranges::find_if(program->needs, names_it);
+        const bool found = need != program->needs.end();
+        if (scripts == program::max_scripts &&
+            (found || std::ranges::any_of(program->missing, names_it)))
+            return system_error(ELOOP, "cannot execute " + exe);
+        if (!found)
+            return files;
+        file = need->path;
+        files.interpreter = real_path(file).value_or(file);
     }
-    return files;
 }
 
 Selection select_policy(const Policy& policy, const Execution& execution,

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -84,6 +85,25 @@ TEST_CASE("a script is selected by its own file and by the interpreter that the 
     CHECK(select(exe("/usr/bin/env"), files / "bin/env-script").selected);
     // What env executes is an execution of its own.
     CHECK_FALSE(select(exe("/bin/sh"), files / "bin/env-script").selected);
+}
+
+TEST_CASE("scripts that are one another's interpreters are refused as the kernel refuses them") {
+    const Files files;
+    const auto script = [&](const std::string& name, const std::string& interpreter) {
+        std::ofstream(files / name) << fmt::format("#!{}\n", files / interpreter);
+        fs::permissions(files / name, fs::perms(0755));
+    };
+    script("itself", "itself");
+    script("there", "back");
+    script("back", "there");
+    for (const char* const name : {"itself", "there"})
+        CHECK(executed_files(files / name).error().code == ELOOP);
+
+    script("s5", "bin2/b");
+    for (int i = 4; i >= 0; --i)
+        script(fmt::format("s{}", i), fmt::format("s{}", i + 1));
+    CHECK(executed_files(files / "s1")->interpreter == files / "bin2/b");
+    CHECK(executed_files(files / "s0").error().code == ELOOP);
 }
 
 TEST_CASE("exe_beneath is any depth, through links, and no sibling") {
