@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t max_program_headers = 65536; // bytes
 constexpr std::size_t max_dynamic_section = 1U << 20U;
 constexpr std::size_t max_needed = 1024;
-constexpr std::size_t max_string = 65536; // search paths can be long
+constexpr std::size_t max_search_path = 65536;
 
 template<class T>
 using Read = std::expected<T, std::string>;
@@ -166,11 +166,11 @@ class StringTable {
         size_ = 0;
     }
 
-    [[nodiscard]] Read<std::string> at(std::uint64_t index) const {
+    [[nodiscard]] Read<std::string> at(std::uint64_t index, std::size_t max_size) const {
         if (index >= size_)
             return std::unexpected("a name is beyond its string table");
         const std::uint64_t left = size_ - index;
-        const auto limit = static_cast<std::size_t>(std::min<std::uint64_t>(left, max_string));
+        const auto limit = static_cast<std::size_t>(std::min<std::uint64_t>(left, max_size));
         // Most names are short.
         for (std::size_t size = std::min<std::size_t>(limit, 256);; size = limit) {
             std::string text = read_at(fd_, offset_ + index, size);
@@ -200,40 +200,43 @@ Read<std::string> read_interpreter(int fd, const Segment& segment) {
     return std::string(text.c_str());
 }
 
-/// Where the value of a tag goes that means a string; nowhere for other tags.
-Read<std::string*> destination(ElfFile& file, std::int64_t tag) {
-    switch (tag) {
-    case DT_NEEDED:
-        if (file.needed.size() == max_needed)
-            return std::unexpected("it names too many libraries");
-        return &file.needed.emplace_back();
-    case DT_RPATH:
-        return &file.rpath.emplace();
-    case DT_RUNPATH:
-        return &file.runpath.emplace();
-    case DT_SONAME:
-        return &file.soname;
-    default:
-        return nullptr;
-    }
-}
-
 Read<void> add_dynamic(ElfFile& file, const std::vector<Dynamic>& entries,
                        const StringTable& strings) {
+    // Of several, ld.so takes the last.
+    std::optional<std::uint64_t> rpath;
+    std::optional<std::uint64_t> runpath;
+    std::optional<std::uint64_t> soname;
+    std::vector<std::uint64_t> needed;
     for (const Dynamic& entry : entries) {
         if (entry.tag == DT_FLAGS_1)
             file.no_default_directories = (entry.value & DF_1_NODEFLIB) != 0;
-        const auto target = destination(file, entry.tag);
-        if (!target)
-            return std::unexpected(target.error());
-        if (*target == nullptr)
-            continue;
-        auto text = strings.at(entry.value);
-        if (!text)
-            return std::unexpected(std::move(text.error()));
-        **target = std::move(*text);
+        else if (entry.tag == DT_RPATH)
+            rpath = entry.value;
+        else if (entry.tag == DT_RUNPATH)
+            runpath = entry.value;
+        else if (entry.tag == DT_SONAME)
+            soname = entry.value;
+        else if (entry.tag == DT_NEEDED)
+            needed.push_back(entry.value);
     }
-    return {};
+    if (needed.size() > max_needed)
+        return std::unexpected("it names too many libraries");
+    Read<void> done;
+    const auto read = [&](std::uint64_t index, std::size_t max_size) {
+        auto text = strings.at(index, max_size);
+        if (!text)
+            done = std::unexpected(text.error());
+        return text.value_or("");
+    };
+    if (rpath)
+        file.rpath = read(*rpath, max_search_path);
+    if (runpath)
+        file.runpath = read(*runpath, max_search_path);
+    if (soname)
+        file.soname = read(*soname, PATH_MAX);
+    for (const std::uint64_t index : needed)
+        file.needed.push_back(read(index, PATH_MAX));
+    return done;
 }
 
 template<class Traits>

@@ -108,6 +108,12 @@ class LinkMap {
                 findings_.add_missing(use, location.path, needed_by, std::move(file.error()));
             return;
         }
+        // All of it is kept until its turn comes.
+        std::size_t size = file->rpath.value_or("").size() + file->runpath.value_or("").size();
+        for (const std::string& name : file->needed)
+            size += name.size();
+        if (!findings_.spend(size))
+            return;
         names_.insert(file->soname);
         std::string origin = directory_of(location.path);
         objects_.push_back({.path = std::move(location.path),
@@ -127,15 +133,52 @@ class LinkMap {
     std::optional<Location> find(const std::string& name, std::size_t loader) {
         const Object& object = objects_[loader];
         if (name.contains('/')) {
+            if (!findings_.spend(name.size()))
+                return std::nullopt;
             for (const std::string& path : expand_tokens(name, object.origin, format_))
                 if (auto location = usable(path))
                     return location;
             return std::nullopt;
         }
-        for (const std::string& directory : own_directories(loader))
-            if (auto location = usable(below(directory, name)))
-                return location;
+        if (auto location = find_in_own(name, loader))
+            return location;
         return find_in_system(name, object);
+    }
+
+    /// In the directories of DT_RPATH and DT_RUNPATH.
+    std::optional<Location> find_in_own(const std::string& name, std::size_t loader) {
+        const ElfFile& first = objects_[loader].file;
+        // With DT_RUNPATH of its own, a glibc object inherits nothing. musl takes both for the
+        // same, and inherits them.
+        if (!musl_ && first.runpath)
+            return find_in_list(name, *first.runpath, objects_[loader]);
+        for (std::optional<std::size_t> i = loader; i && findings_.spend();
+             i = objects_[*i].loader) {
+            const Object& object = objects_[*i];
+            const std::optional<std::string>& list =
+                object.file.runpath && musl_ ? object.file.runpath : object.file.rpath;
+            if (!list || (object.file.runpath && !musl_))
+                continue;
+            if (auto location = find_in_list(name, *list, object))
+                return location;
+        }
+        return std::nullopt;
+    }
+
+    std::optional<Location> find_in_list(const std::string& name, std::string_view list,
+                                         const Object& object) {
+        // An empty list is none; an empty element is the current directory.
+        while (!list.empty()) {
+            const std::size_t end = std::min(list.find(':'), list.size());
+            const std::string_view element = end == 0 ? "." : list.substr(0, end);
+            if (!findings_.spend(element.size()))
+                break;
+            for (const std::string& directory : expand_tokens(element, object.origin, format_))
+                if (auto location = usable(below(directory, name)))
+                    return location;
+            list.remove_prefix(std::min(end + 1, list.size()));
+        }
+        return std::nullopt;
     }
 
     std::optional<Location> find_in_system(const std::string& name, const Object& object) {
@@ -172,31 +215,6 @@ class LinkMap {
                                   std::strerror(found.error()));
     }
 
-    /// What DT_RPATH and DT_RUNPATH say.
-    [[nodiscard]] std::vector<std::string> own_directories(std::size_t loader) const {
-        std::vector<std::string> result;
-        const auto append = [&](const std::optional<std::string>& list, const Object& object) {
-            if (!list)
-                return;
-            auto expanded = expand_search_path(*list, object.origin, format_);
-            std::ranges::move(expanded, std::back_inserter(result));
-        };
-        const Object& first = objects_[loader];
-        // With DT_RUNPATH of its own, a glibc object inherits nothing. musl takes both for the
-        // same, and inherits them.
-        if (musl_ || !first.file.runpath)
-            for (std::optional<std::size_t> i = loader; i; i = objects_[*i].loader) {
-                const Object& object = objects_[*i];
-                if (!object.file.runpath)
-                    append(object.file.rpath, object);
-                else if (musl_)
-                    append(object.file.runpath, object);
-            }
-        if (!musl_)
-            append(first.file.runpath, first);
-        return result;
-    }
-
     /// ld.so passes over what is for another machine.
     std::optional<Location> usable(const std::string& path) {
         if (!findings_.spend())
@@ -224,20 +242,17 @@ class LinkMap {
 } // namespace
 
 bool Findings::add(FileUse use, const std::string& path, const std::string& needed_by) {
-    const bool known = std::ranges::any_of(program_.needs, [&](const NeededFile& file) {
-        return file.use == use && file.path == path;
-    });
-    if (!known)
-        program_.needs.push_back({.use = use, .path = path, .needed_by = needed_by});
-    return !known;
+    if (!known_.insert({use, path}).second)
+        return false;
+    program_.needs.push_back({.use = use, .path = path, .needed_by = needed_by});
+    return true;
 }
 
 void Findings::add_missing(FileUse use, const std::string& name, const std::string& needed_by,
                            std::string reason) {
-    MissingFile missing{
-        .use = use, .name = name, .needed_by = needed_by, .reason = std::move(reason)};
-    if (std::ranges::find(program_.missing, missing) == program_.missing.end())
-        program_.missing.push_back(std::move(missing));
+    if (missing_.insert({use, name, needed_by, reason}).second)
+        program_.missing.push_back(
+            {.use = use, .name = name, .needed_by = needed_by, .reason = std::move(reason)});
 }
 
 void add_linked_files(const FileTree& tree, const ElfProgram& program, Findings& findings) {

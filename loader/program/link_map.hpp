@@ -7,6 +7,12 @@
 #include "program/elf_file.hpp"
 #include "program/file_tree.hpp"
 
+#include <cstddef>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
 namespace llexec::program {
 
 /// What inspection finds, each once.
@@ -19,16 +25,22 @@ class Findings {
     void add_missing(FileUse use, const std::string& name, const std::string& needed_by,
                      std::string reason);
 
-    /// Takes one from the look-ups that an inspection may do; false if none is left.
-    bool spend() { return look_ups_++ < max_look_ups; }
+    /// Takes one from the look-ups that an inspection may do, and one for each 256 bytes of text
+    /// that it works on; false if none is left.
+    bool spend(std::size_t bytes = 0) {
+        look_ups_ += 1 + bytes / 256;
+        return !exhausted();
+    }
     [[nodiscard]] bool exhausted() const { return look_ups_ > max_look_ups; }
 
   private:
     // Far beyond what programs need: what a file made for it would keep us busy with.
-    static constexpr int max_look_ups = 100'000;
+    static constexpr std::size_t max_look_ups = 100'000;
 
     Program& program_;
-    int look_ups_ = 0;
+    std::size_t look_ups_ = 0;
+    std::set<std::pair<FileUse, std::string>> known_;
+    std::set<std::tuple<FileUse, std::string, std::string, std::string>> missing_;
 };
 
 /// An ELF program that is about to be executed.

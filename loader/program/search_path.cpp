@@ -2,10 +2,12 @@
 #include "program/search_path.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <elf.h>
 #include <fnmatch.h>
 #include <set>
 #include <span>
+#include <utility>
 
 namespace llexec::program {
 namespace {
@@ -128,12 +130,11 @@ std::size_t token(std::string_view text, std::string_view name) {
     return rest.empty() || !part_of_name(rest.front()) ? name.size() + 1 : 0;
 }
 
-std::vector<std::string> combine(const std::vector<std::string>& heads,
-                                 const std::vector<std::string>& tails) {
+std::vector<std::string> combine(const std::string& head, const std::vector<std::string>& tails) {
     std::vector<std::string> result;
-    for (const std::string& head : heads)
-        for (const std::string& tail : tails)
-            result.push_back(head + tail);
+    result.reserve(tails.size());
+    for (const std::string& tail : tails)
+        result.push_back(head + tail);
     return result;
 }
 
@@ -161,43 +162,33 @@ std::vector<std::string> expand_tokens(std::string_view path, const std::string&
                                        const ElfFormat& format) {
     const Machine& machine = machine_of(format);
     std::vector<std::string> result{""};
+    const auto append = [&](std::string_view text) {
+        for (std::string& one : result)
+            one += text;
+    };
     bool lib_expanded = false;
     while (!path.empty()) {
         std::size_t size = 1;
         if (const std::size_t origin_size = token(path, "ORIGIN"); origin_size != 0) {
             size = origin_size;
-            result = combine(result, {origin});
+            append(origin);
         } else if (const std::size_t lib_size = token(path, "LIB"); lib_size != 0) {
             // A second one would multiply them.
             if (std::exchange(lib_expanded, true))
                 return {};
             size = lib_size;
-            result = combine(result, lib_names(machine));
+            result = combine(result.front(), lib_names(machine));
         } else if (const std::size_t platform_size = token(path, "PLATFORM"); platform_size != 0) {
             if (machine.platform.empty())
                 return {};
             size = platform_size;
-            result = combine(result, {machine.platform});
+            append(machine.platform);
         } else {
-            for (std::string& one : result)
-                one += path.front();
+            append(path.substr(0, 1));
         }
         path.remove_prefix(size);
-    }
-    return result;
-}
-
-std::vector<std::string> expand_search_path(std::string_view list, const std::string& origin,
-                                            const ElfFormat& format) {
-    std::vector<std::string> result;
-    // An empty list is none; an empty element is the current directory.
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(':'), list.size());
-        const std::string_view element = list.substr(0, end);
-        for (const std::string& path :
-             expand_tokens(element.empty() ? "." : element, origin, format))
-            result.push_back(path);
-        list.remove_prefix(std::min(end + 1, list.size()));
+        if (result.front().size() >= PATH_MAX)
+            return {};
     }
     return result;
 }

@@ -27,13 +27,9 @@ struct SystemDirectories {
 
 /// Replaces $ORIGIN, $LIB and $PLATFORM; `origin` is the directory of the file that says so. $LIB
 /// is not the same on all distributions: several results. None if one has no value for this
-/// machine.
+/// machine, or if the result is longer than a path can be.
 [[nodiscard]] std::vector<std::string>
 expand_tokens(std::string_view path, const std::string& origin, const ElfFormat& format);
-
-/// The directories of DT_RPATH or DT_RUNPATH, in order.
-[[nodiscard]] std::vector<std::string>
-expand_search_path(std::string_view list, const std::string& origin, const ElfFormat& format);
 
 /// The libraries that /etc/ld.so.preload names.
 [[nodiscard]] std::vector<std::string> preloaded(const FileTree& tree);

@@ -167,10 +167,58 @@ TEST_CASE("a program made to keep us busy is an error") {
     const auto program = inspect_program("/a", tree.root());
     REQUIRE_FALSE(program.has_value());
     CHECK(program.error().message() == "/a needs more files than can be looked for");
+    // Text is work too, and so are elements that stand for no directory.
+    std::string origins;
+    for (int i = 0; i < 9000; ++i)
+        origins += "$ORIGIN";
+    std::string nothing;
+    for (int i = 0; i < 200; ++i)
+        nothing += "$LIB$LIB:";
+    for (const std::string& search_path : {origins, nothing}) {
+        spec.rpath = search_path;
+        tree.elf("/a", spec);
+        CHECK_FALSE(inspect_program("/a", tree.root()).has_value());
+    }
+    // What an object inherits is looked at for each of its libraries.
+    spec.needed.resize(1);
+    spec.needed.front() = "lib0.so";
+    spec.rpath = "/lib:" + nothing;
+    tree.elf("/a", spec);
+    REQUIRE(inspect_program("/a", tree.root()).has_value());
+    for (int i = 0; i < 30; ++i)
+        tree.elf(fmt::format("/lib/lib{}.so", i),
+                 {.needed = {fmt::format("lib{}.so", i + 1), fmt::format("absent{}.so", i)},
+                  .rpath = nothing});
+    CHECK_FALSE(inspect_program("/a", tree.root()).has_value());
     spec.needed.resize(2000, "lib.so");
     tree.elf("/a", spec);
     CHECK(inspect_program("/a", tree.root()).error().what ==
           "cannot read /a: it names too many libraries");
+}
+
+TEST_CASE("of several search paths the last counts, and the others are not looked at") {
+    const LinkedTree tree;
+    std::string bytes = elf_bytes({.interpreter = glibc_loader,
+                                   .needed = {"lib1.so"},
+                                   .rpath = "/opt",
+                                   .soname = "/nowhere"});
+    const std::string soname{DT_SONAME, 0, 0, 0, 0, 0, 0, 0};
+    const std::size_t at = bytes.find(soname, bytes.size() - 7 * 16);
+    REQUIRE(at != std::string::npos);
+    const std::string beyond(8, '\x7f');
+    bytes.replace(at, 16, std::string{DT_RPATH, 0, 0, 0, 0, 0, 0, 0} + beyond);
+    tree.file("/a", bytes);
+    CHECK(tree.libraries("/a") == Lines{"/opt/lib1.so", "/lib/lib2.so"});
+}
+
+TEST_CASE("names of libraries are as long as a path can be") {
+    ProgramTree tree;
+    ElfSpec spec{.interpreter = glibc_loader, .needed = {std::string(4095, 'x')}};
+    tree.elf("/a", spec);
+    CHECK(inspect_program("/a", tree.root()).has_value());
+    spec.needed.front() += 'x';
+    tree.elf("/a", spec);
+    CHECK(inspect_program("/a", tree.root()).error().what == "cannot read /a: a name has no end");
 }
 
 TEST_CASE("search paths may be long, and have an end") {
