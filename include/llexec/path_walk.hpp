@@ -44,8 +44,9 @@ struct PathEnd {
 /// proc_sys_fs(5)).
 [[nodiscard]] Result<PathEnd> walk_named(const std::string& path);
 
-/// What a policy names as O_PATH, links followed as walk_named() does; a relative path starts at
-/// the working directory. Kind system with ENOENT and the like if it cannot be opened.
+/// What a policy names as O_PATH, links followed as walk_named() does, and those of procfs to what
+/// the kernel says they lead to; a relative path starts at the working directory. Kind system with
+/// ENOENT and the like if it cannot be opened.
 [[nodiscard]] Result<UniqueFd> open_named(const std::string& path);
 
 /// Whether opening something failed for want of descriptors or memory: that says nothing about what

@@ -22,10 +22,15 @@ namespace {
 
 constexpr int max_links = 40; // as the kernel has it
 
+/// How a link of procfs is followed. The kernel knows where it leads; its text need not be a path,
+/// or is one of another process's root.
+enum class ProcLinks { by_text, by_kernel };
+
 class Walk {
   public:
-    Walk(const std::string& path, const std::function<Result<>(const PathStep&)>& visit)
-        : path_(path), visit_(visit) {}
+    Walk(const std::string& path, const std::function<Result<>(const PathStep&)>& visit,
+         ProcLinks proc_links)
+        : path_(path), visit_(visit), proc_links_(proc_links) {}
 
     Result<PathEnd> run() {
         if (!path_.starts_with('/'))
@@ -87,7 +92,11 @@ class Walk {
         if (next.valid() && ::fstat(next.get(), &status) != 0)
             return failed(errno);
         if (name == "..") {
-            at_.resize(at_.empty() ? 0 : at_.rfind('/'));
+            // Above what a link of procfs led to is not what stands before it in the path.
+            if (proc_links_ == ProcLinks::by_kernel)
+                at_ += "/..";
+            else
+                at_.resize(at_.empty() ? 0 : at_.rfind('/'));
             fd_ = std::move(next);
             return true;
         }
@@ -95,8 +104,20 @@ class Walk {
             return std::unexpected(std::move(visited.error()));
         if (!next.valid())
             return false;
-        if (S_ISLNK(status.st_mode))
-            return follow(next.get());
+        if (S_ISLNK(status.st_mode)) {
+            if (++links_ > max_links)
+                return failed(ELOOP);
+            if (proc_links_ == ProcLinks::by_text || !is_on_procfs())
+                return follow(next.get());
+            // By its path, and without descriptors of the walk: it may name one of this process.
+            next.reset();
+            fd_.reset();
+            next.reset(::open((at_ + "/" + name).c_str(), O_PATH | O_CLOEXEC));
+            if (!next.valid() && errno == ENOENT)
+                return false;
+            if (!next.valid() || ::fstat(next.get(), &status) != 0)
+                return failed(errno);
+        }
         if (!names_.empty() && !S_ISDIR(status.st_mode))
             return false;
         at_ += "/" + name;
@@ -104,9 +125,12 @@ class Walk {
         return true;
     }
 
+    [[nodiscard]] bool is_on_procfs() const {
+        struct statfs status{};
+        return ::fstatfs(fd_.get(), &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+    }
+
     Result<bool> follow(int link) {
-        if (++links_ > max_links)
-            return failed(ELOOP);
         std::string target(PATH_MAX, '\0');
         const ssize_t size = ::readlinkat(link, "", target.data(), target.size());
         if (size < 0)
@@ -130,6 +154,7 @@ class Walk {
 
     const std::string& path_;
     const std::function<Result<>(const PathStep&)>& visit_;
+    const ProcLinks proc_links_;
     const std::string root_ = "/";
     std::deque<std::string> names_; ///< still to be looked up
     std::string at_;                ///< where fd_ is; empty for the root directory
@@ -147,8 +172,6 @@ class OtherOwners {
         owners_.push_back(step.entry->st_uid);
         return {};
     }
-
-    [[nodiscard]] bool empty() const { return owners_.empty(); }
 
     /// Fail closed: what is refused is neither selected nor granted.
     [[nodiscard]] Result<> check(const PathEnd& end) const {
@@ -172,12 +195,6 @@ class OtherOwners {
     std::vector<uid_t> owners_;
 };
 
-/// A link of procfs can lead to what has no path, and is root's or of whose process it is.
-bool is_on_procfs(const PathStep& step) {
-    struct statfs status{};
-    return ::fstatfs(step.directory, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
-}
-
 Result<UniqueFd> opened(long fd, const std::string& path) {
     if (fd < 0)
         return system_error(errno, "cannot open " + path);
@@ -188,7 +205,7 @@ Result<UniqueFd> opened(long fd, const std::string& path) {
 
 Result<PathEnd> walk_path(const std::string& path,
                           const std::function<Result<>(const PathStep&)>& visit) {
-    return Walk(path, visit).run();
+    return Walk(path, visit, ProcLinks::by_text).run();
 }
 
 Result<PathEnd> walk_named(const std::string& path) {
@@ -218,16 +235,10 @@ Result<UniqueFd> open_named(const std::string& path) {
             return system_error(error.value(), "cannot open " + path);
     }
     OtherOwners owners;
-    bool by_kernel = false;
-    auto end = walk_path(absolute, [&](const PathStep& step) -> Result<> {
-        by_kernel = owners.empty() && step.entry != nullptr && S_ISLNK(step.entry->st_mode) &&
-                    is_on_procfs(step);
-        if (by_kernel)
-            return failure(ErrorKind::system, "only the kernel can follow this");
+    const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
         return owners.see(step);
-    });
-    if (by_kernel)
-        return opened(::open(path.c_str(), O_PATH | O_CLOEXEC), path);
+    };
+    auto end = Walk(absolute, see, ProcLinks::by_kernel).run();
     if (!end)
         return std::unexpected(std::move(end.error()));
     if (auto checked = owners.check(*end); !checked)

@@ -145,6 +145,21 @@ TEST_CASE("links of procfs are followed to what has no path") {
     CHECK_FALSE(open_named("/dev/fd/" + std::to_string(ends[0])).has_value());
 }
 
+TEST_CASE("links behind a link of procfs are looked at as all others") {
+    const Tree tree;
+    const auto behind_root = [&](const std::string& name) {
+        return open_named("/proc/self/root" + tree(name));
+    };
+    CHECK(behind_root("a/file").has_value());
+    CHECK(behind_root("absolute/file").has_value());
+    CHECK(behind_root("a/x").error().code == ENOENT);
+    if (::geteuid() != 0)
+        return; // nobody else gives files away
+    REQUIRE(::lchown(tree("absolute").c_str(), 4711, static_cast<gid_t>(-1)) == 0);
+    CHECK(behind_root("absolute/file").error().kind == ErrorKind::policy);
+    CHECK(behind_root("a/file").has_value());
+}
+
 TEST_CASE("a relative path is named from the working directory") {
     const Tree tree;
     const auto before = fs::current_path();
