@@ -54,7 +54,7 @@ void print_events(bool follow, Context& context) {
             return;
         }
         // Whoever reads them wants them now, and may be gone.
-        if (std::fflush(stdout) != 0 || (!follow && *count == 0))
+        if (!flush_output() || (!follow && *count == 0))
             return;
     }
 }

@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
         context.rest.assign(separator + 1, end);
     }
     dispatch(static_cast<int>(separator - argv), argv, context);
-    if (std::fflush(stdout) != 0 && context.exit == ExitCode::ok) {
+    if (!flush_output() && context.exit == ExitCode::ok) {
         print_line(stderr, "llexec: cannot write to standard output");
         context.exit = ExitCode::runtime_error;
     }

@@ -137,6 +137,11 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
 
 void print_json(std::FILE* stream, const Json& json) {
     const std::string line =
+bool flush_output() {
+    // A failed write of much text empties the buffer, and then there is nothing to flush.
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
         json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace) + "\n";
     std::fwrite(line.data(), 1, line.size(), stream);
 }

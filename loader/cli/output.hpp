@@ -33,6 +33,10 @@ void print_lines(std::FILE* stream, std::string_view text);
 /// One JSON document on a line. Invalid UTF-8 (from file names) becomes U+FFFD.
 void print_json(std::FILE* stream, const Json& json);
 
+/// Whether all that was printed to standard output has been written. What is not is lost, and so is
+/// what follows.
+[[nodiscard]] bool flush_output();
+
 /// Prints an error with its findings and sets `context.exit` from its kind. Text goes to stderr;
 /// JSON to stdout, or to `json_stream`, as {"error": {"kind", "message", ...}, "diagnostics":
 /// [...]}.

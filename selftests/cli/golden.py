@@ -126,9 +126,11 @@ def compare(llexec, name, arguments, update):
 
 def full_device(llexec):
     """Output that cannot be written is a failure, not a success nobody saw."""
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        result = run(llexec, ["check", "valid.toml"], stdout=full, stderr=subprocess.PIPE)
-    return result.returncode == 1 and "cannot write" in result.stderr
+    results = []
+    for arguments in (["check", "valid.toml"], ["schema"], ["dump", "--json", "valid.json", "abi", "lints", "include"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            results.append(run(llexec, arguments, stdout=full, stderr=subprocess.PIPE))
+    return all(result.returncode == 1 and "cannot write" in result.stderr for result in results)
 
 
 def help_names_all(llexec):
