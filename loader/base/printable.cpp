@@ -3,33 +3,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace llexec {
 namespace {
 
-bool is_continuation(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
+/// The bytes of the character of UTF-8 that `text` begins with; 1 if it begins with none.
+std::size_t character_size(std::string_view text) {
+    const auto lead = static_cast<unsigned char>(text.front());
+    const std::size_t size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const std::string_view rest = text.substr(1, size - 1);
+    return rest.size() == size - 1 && std::ranges::all_of(rest, is_continuation) ? size : 1;
 }
 
 } // namespace
 
 std::string printable(std::string_view text) {
     std::string result;
-    int expected = 0; // bytes that a character of UTF-8 still has
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        if (expected > 0 && is_continuation(text[i])) {
-            --expected;
-            result += text[i];
-            continue;
-        }
+    while (!text.empty()) {
+        std::size_t size = character_size(text);
         // U+0080 to U+009F, as UTF-8 or as bytes that are none: terminals obey them too.
-        const bool starts_control = byte == 0xc2 && i + 1 < text.size() &&
-                                    is_continuation(text[i + 1]) && text[i + 1] < '\xa0';
+        const bool starts_control = size == 2 && text[0] == '\xc2' && text[1] < '\xa0';
+        const auto byte = static_cast<unsigned char>(text.front());
+        if (starts_control)
+            size = 1;
         if (byte < 0x20 || (byte >= 0x7f && byte < 0xa0) || starts_control)
             result += fmt::format("\\x{:02x}", byte);
         else
-            result += text[i];
-        expected = starts_control || byte < 0xc0 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+            result += text.substr(0, size);
+        text.remove_prefix(size);
     }
     return result;
 }

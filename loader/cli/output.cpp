@@ -14,10 +14,6 @@
 namespace llexec::cli {
 namespace {
 
-bool is_continuation(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
-
 /// Each character of a line as it is shown: one column wide, as far as that can be known.
 std::vector<std::string> characters_of(std::string_view line) {
     std::vector<std::string> result;

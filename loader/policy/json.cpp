@@ -2,6 +2,7 @@
 //
 // Reads JSON. The parser of nlohmann-json says what there is, in order, but not where: the builder
 // follows it through the text, which is known to be well-formed as far as the parser has come.
+#include "llexec/printable.hpp"
 #include "policy/document.hpp"
 
 #include <fmt/format.h>
@@ -77,7 +78,7 @@ class Cursor {
         const char c = text_[at_++];
         if (c == '\n')
             here_ = {.line = here_.line + 1, .column = 1};
-        else if (at_ == text_.size() || (static_cast<unsigned char>(text_[at_]) & 0xc0U) != 0x80U)
+        else if (at_ == text_.size() || !is_continuation(text_[at_]))
             ++here_.column; // the next byte begins a character
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // The only file that knows toml++.
+#include "llexec/printable.hpp"
 #include "policy/document.hpp"
 
 #include <cstddef>
@@ -135,7 +136,7 @@ Position find_break(std::string_view text) {
     for (const char c : text.substr(0, bad)) {
         if (c == '\n')
             position = {.line = position.line + 1, .column = 0};
-        else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) // not inside a UTF-8 sequence
+        else if (!is_continuation(c))
             ++position.column;
     }
     return position;

@@ -63,6 +63,11 @@ TEST_CASE("control characters are made visible") {
     CHECK(printable("a\u0085\u009bb") == "a\\xc2\\x85\\xc2\\x9bb");
     CHECK(printable("a\x9b\x85") == "a\\x9b\\x85");
     CHECK(printable("\u00e9\x9b") == "\u00e9\\x9b");
+    CHECK(printable("\xe2\x9b") == "\xe2\\x9b");
+    CHECK(printable("\xe2\x9b"
+                    "31m") == "\xe2\\x9b"
+                              "31m");
+    CHECK(printable("\xf0\x9f\x9b\n") == "\xf0\\x9f\\x9b\\x0a");
     CHECK(printable("\xc2") == "\xc2");
     CHECK(printable("\xe9\n") == "\xe9\\x0a");
 }
