@@ -38,7 +38,9 @@ struct Diagnostic {
     std::string lint{};   ///< the name of the lint that found it, see llexec/lint.hpp; empty for
                           ///< what is wrong in itself
     std::string source{}; ///< the line of the file that `position` is in, where it is at hand: raw
-                          ///< bytes without the line's end; may be empty
+                          ///< bytes without the line's end, and of a long line only what is around
+                          ///< `position`; may be empty
+    std::uint32_t source_column = 1; ///< of the first character of `source`
 
     friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// From policy files to policies. Every finding of every file is reported at once.
+// From policy files to policies. The findings of all files are reported at once: of each file up to
+// 100 errors, and up to 100 findings of each lint. One more finding says how many are not listed.
 #pragma once
 
 #include "llexec/diagnostic.hpp"
@@ -17,7 +18,8 @@
 
 namespace llexec {
 
-/// A larger policy file is refused unread.
+/// A larger policy file is refused without a look at its text. Of texts that are at hand, the
+/// caller decides.
 inline constexpr std::size_t max_policy_file_size = 1024UL * 1024;
 
 /// A longer policy name is refused: bytes of the file's name without ".toml" or ".json".

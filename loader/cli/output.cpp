@@ -40,7 +40,7 @@ void print_source(std::FILE* stream, const Diagnostic& diagnostic, std::string_v
     constexpr std::size_t before = 60;
     constexpr std::size_t width = 100;
     const std::vector<std::string> characters = characters_of(diagnostic.source);
-    const std::size_t column = diagnostic.position.column - 1;
+    const std::size_t column = diagnostic.position.column - diagnostic.source_column;
     if (column > characters.size())
         return;
     const std::size_t begin = characters.size() > width && column > before ? column - before : 0;

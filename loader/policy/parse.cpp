@@ -189,15 +189,16 @@ class Parser {
     ParsedPolicy take() {
         ParsedPolicy parsed;
         const bool valid = !failed() && !documents_.empty();
-        for (const auto& document : documents_)
+        for (const auto& document : documents_) {
+            SourceLines lines(document->text);
             for (Diagnostic& diagnostic : document->reader.take()) {
                 if (std::ranges::find(policy_.allowed_lints, diagnostic.lint) !=
                     policy_.allowed_lints.end())
                     continue;
-                if (diagnostic.position.line != 0)
-                    diagnostic.source = line_of(document->text, diagnostic.position.line);
+                lines.show(diagnostic);
                 parsed.diagnostics.push_back(std::move(diagnostic));
             }
+        }
         if (valid)
             parsed.policy = std::move(policy_);
         return parsed;
@@ -214,17 +215,40 @@ class Parser {
 
 } // namespace
 
-std::string_view line_of(std::string_view text, std::uint32_t number) {
-    for (; number > 1; --number) {
-        const std::size_t end = text.find('\n');
-        if (end == std::string_view::npos)
-            return {};
-        text.remove_prefix(end + 1);
+void SourceLines::go_to(Position place) {
+    if (place < here_)
+        *this = SourceLines(text_);
+    while (at_ < text_.size() && here_ < place) {
+        if (text_[at_] != '\n')
+            ++here_.column;
+        else if (here_.line < place.line)
+            here_ = {.line = here_.line + 1, .column = 1};
+        else
+            return;
+        at_ = next_character(text_, at_);
     }
-    text = text.substr(0, text.find('\n'));
-    if (text.ends_with('\r'))
-        text.remove_suffix(1);
-    return text;
+}
+
+void SourceLines::show(Diagnostic& diagnostic) {
+    // More than anybody prints, and little enough for every finding to have its own.
+    constexpr int reach = 128;
+    go_to(diagnostic.position);
+    if (here_.line != diagnostic.position.line)
+        return;
+    std::size_t begin = at_;
+    std::size_t end = at_;
+    diagnostic.source_column = here_.column;
+    for (int i = 0; i < reach && begin > 0 && text_[begin - 1] != '\n'; ++i) {
+        do
+            --begin;
+        while (begin > 0 && is_continuation(text_[begin]));
+        --diagnostic.source_column;
+    }
+    for (int i = 0; i < reach && end < text_.size() && text_[end] != '\n'; ++i)
+        end = next_character(text_, end);
+    diagnostic.source = text_.substr(begin, end - begin);
+    if ((end == text_.size() || text_[end] == '\n') && diagnostic.source.ends_with('\r'))
+        diagnostic.source.pop_back();
 }
 
 bool is_policy_file(std::string_view name) {

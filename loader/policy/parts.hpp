@@ -39,8 +39,23 @@ struct Include {
 [[nodiscard]] ParsedPolicy compose_documents(std::span<const PolicyText> texts,
                                              std::string_view name, UserDatabase& users);
 
-/// A line of a text, without its end; numbers start at 1.
-[[nodiscard]] std::string_view line_of(std::string_view text, std::uint32_t number);
+/// Finds the lines that findings are about. One walk over the text, as long as the places that it
+/// is asked for come in order.
+class SourceLines {
+  public:
+    explicit SourceLines(std::string_view text) : text_(text) {}
+
+    /// Fills in the source of a finding that has a line.
+    void show(Diagnostic& diagnostic);
+
+  private:
+    /// As far as there is something of it: at the line's end if the column is beyond.
+    void go_to(Position place);
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    Position here_{.line = 1, .column = 1}; ///< what is at at_
+};
 
 /// What a policy of that file is called.
 [[nodiscard]] std::string_view policy_name(std::string_view file);

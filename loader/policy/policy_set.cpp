@@ -251,13 +251,17 @@ PolicySet compose_policies(std::span<const std::string> paths, std::string_view 
 
 void add_source_lines(std::span<Diagnostic> diagnostics) {
     std::map<std::string, std::string, std::less<>> texts;
+    std::map<std::string, SourceLines, std::less<>> lines;
     for (Diagnostic& diagnostic : diagnostics) {
         if (diagnostic.position.line == 0 || !diagnostic.source.empty())
             continue;
-        const auto [text, added] = texts.try_emplace(diagnostic.file);
-        if (added)
-            text->second = system_policy_files().read(diagnostic.file).value_or("");
-        diagnostic.source = line_of(text->second, diagnostic.position.line);
+        auto found = lines.find(diagnostic.file);
+        if (found == lines.end()) {
+            const auto text = texts.try_emplace(
+                diagnostic.file, system_policy_files().read(diagnostic.file).value_or(""));
+            found = lines.try_emplace(diagnostic.file, text.first->second).first;
+        }
+        found->second.show(diagnostic);
     }
 }
 

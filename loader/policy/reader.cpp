@@ -114,19 +114,27 @@ std::string advice_for(Syntax syntax, Place place, const Member& member) {
 
 } // namespace
 
+void Reader::add(Diagnostic diagnostic) {
+    Kind& kind = kinds_[diagnostic.lint];
+    const Position position = diagnostic.position;
+    if (++kind.count <= max_listed_findings)
+        diagnostics_.emplace(position, std::move(diagnostic));
+    else if (kind.count == max_listed_findings + 1)
+        kind.first_unlisted = position;
+}
+
 void Reader::error(Position position, std::string message, std::string advice) {
     failed_ = true;
-    diagnostics_.emplace(position, Diagnostic{.severity = Severity::error,
-                                              .file = file_,
-                                              .position = position,
-                                              .message = std::move(message),
-                                              .advice = std::move(advice)});
+    add({.severity = Severity::error,
+         .file = file_,
+         .position = position,
+         .message = std::move(message),
+         .advice = std::move(advice)});
 }
 
 void Reader::lint(std::string_view name, Position position, std::string message,
                   std::string advice) {
-    diagnostics_.emplace(
-        position, make_finding(name, file_, position, std::move(message), std::move(advice)));
+    add(make_finding(name, file_, position, std::move(message), std::move(advice)));
 }
 
 void Reader::check_keys(const Node& table, Place place) {
@@ -205,12 +213,32 @@ std::string Reader::table(std::string_view name) const {
                                    : fmt::format("[[{}]]", name);
 }
 
+bool Reader::full() const {
+    const auto errors = kinds_.find("");
+    return errors != kinds_.end() && errors->second.count >= max_listed_findings;
+}
+
 std::vector<Diagnostic> Reader::take() {
+    for (const auto& [lint, kind] : kinds_) {
+        if (kind.count <= max_listed_findings)
+            continue;
+        Diagnostic rest{.severity = Severity::error,
+                        .file = file_,
+                        .position = kind.first_unlisted,
+                        .message = fmt::format("not listed: {} more like this",
+                                               kind.count - max_listed_findings),
+                        .advice = {},
+                        .lint = lint};
+        if (!lint.empty())
+            rest.severity = find_lint(lint)->severity;
+        diagnostics_.emplace(rest.position, std::move(rest));
+    }
     std::vector<Diagnostic> result;
     result.reserve(diagnostics_.size());
     for (auto& [position, diagnostic] : diagnostics_)
         result.push_back(std::move(diagnostic));
     diagnostics_.clear();
+    kinds_.clear();
     return result;
 }
 

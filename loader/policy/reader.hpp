@@ -6,6 +6,8 @@
 
 #include "policy/document.hpp"
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,6 +19,10 @@ namespace llexec {
 
 /// The tables of a policy file, for messages about keys in the wrong one.
 enum class Place { root, variable, ruleset, path_beneath, net_port, match, enforce, lint };
+
+/// Of one file, no more errors and no more findings of one lint are listed; what is beyond is
+/// counted, in one more finding.
+inline constexpr std::size_t max_listed_findings = 100;
 
 /// Collects findings about one file. The getters report what has the wrong shape and return nothing
 /// for it, so that the caller goes on and all findings of a file come out together.
@@ -53,6 +59,9 @@ class Reader {
     [[nodiscard]] std::string
     table(std::string_view name) const; ///< [[ruleset]], "ruleset": [{...}]
 
+    /// True if further errors are only counted.
+    [[nodiscard]] bool full() const;
+
     /// All findings so far, ordered by position; the reader is empty afterwards.
     [[nodiscard]] std::vector<Diagnostic> take();
     /// True if there was an error, taken or not.
@@ -63,11 +72,20 @@ class Reader {
     [[nodiscard]] bool standard() const { return standard_; }
 
   private:
+    void add(Diagnostic diagnostic);
+
+    /// Errors, or the findings of one lint.
+    struct Kind {
+        std::size_t count = 0;
+        Position first_unlisted;
+    };
+
     std::string file_;
     Syntax syntax_;
     bool standard_;
     std::multimap<Position, Diagnostic>
         diagnostics_; ///< those of one place stay in the order of their reports
+    std::map<std::string, Kind, std::less<>> kinds_; ///< by the lint; "": errors
     bool failed_ = false;
 };
 

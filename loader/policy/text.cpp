@@ -74,6 +74,13 @@ bool has_component(std::string_view path, std::string_view component) {
     return false;
 }
 
+std::size_t next_character(std::string_view text, std::size_t at) {
+    do
+        ++at;
+    while (at < text.size() && is_continuation(text[at]));
+    return std::min(at, text.size());
+}
+
 std::string alternatives(std::span<const std::string_view> words) {
     std::string result;
     for (std::size_t i = 0; i < words.size(); ++i) {

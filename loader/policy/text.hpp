@@ -24,6 +24,9 @@ namespace llexec {
 /// True if one component of `path` is `component`.
 [[nodiscard]] bool has_component(std::string_view path, std::string_view component);
 
+/// Where the character behind the one at `at` begins; the text's end if there is none.
+[[nodiscard]] std::size_t next_character(std::string_view text, std::size_t at);
+
 /// "'a', 'b' or 'c'".
 [[nodiscard]] std::string alternatives(std::span<const std::string_view> words);
 

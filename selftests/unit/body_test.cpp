@@ -175,6 +175,38 @@ TEST_CASE("every keyword of Landlock Config stands for its right") {
     }
 }
 
+TEST_CASE(
+    "of very many errors the first are listed, with what is around each, and the rest counted") {
+    std::string text = "{\"abi\":6,\"ruleset\":[{\"handledAccessFs\":[0";
+    for (int i = 1; i < 300'000; ++i)
+        text += ",0";
+    text += "]}]}";
+    const ParsedPolicy parsed = parse(text, "test.json");
+    CHECK_FALSE(parsed.policy);
+    REQUIRE(parsed.diagnostics.size() == 101);
+    for (const Diagnostic& diagnostic : parsed.diagnostics)
+        CHECK(diagnostic.source.size() <= 256);
+    CHECK(parsed.diagnostics[1].position == Position{.line = 1, .column = 43});
+    CHECK(parsed.diagnostics[99].message == "0 is not a set of rights");
+    CHECK(parsed.diagnostics[100].message == "not listed: 299900 more like this");
+}
+
+TEST_CASE("errors do not hide findings of lints, nor these one another") {
+    std::string text = "abi = 1\n[[ruleset]]\nhandled_access_fs = [\"execute\"]\n"
+                       "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"\"";
+    for (int i = 0; i < 150; ++i)
+        text += ",\n\"relative\"";
+    text += ",\n3]\n";
+    const ParsedPolicy parsed = parse(text);
+    const auto of = [&](std::string_view lint) {
+        return std::ranges::count(parsed.diagnostics, lint, &Diagnostic::lint);
+    };
+    CHECK(of("relative-path") == 101);
+    CHECK(of("empty-path") == 1);
+    CHECK(of("") == 1);
+    CHECK(parse("[lint]\nallow = [\"relative-path\"]\n" + text.substr(8)).diagnostics.size() == 2);
+}
+
 TEST_CASE("a keyword of another class is refused, and an unknown one gets a suggestion") {
     CHECK(findings("[[ruleset]]\nhandled_access_fs = [\"bind_tcp\"]\n") ==
           Findings{
