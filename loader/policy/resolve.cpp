@@ -15,6 +15,11 @@ namespace {
 // Far more than anyone means, and little enough to hold: each reference in a template multiplies.
 constexpr std::size_t max_expanded_paths = 65536;
 constexpr std::size_t max_expanded_bytes = 16UL * 1024 * 1024;
+// Each path keeps where it is granted, and so each rule on a template multiplies too.
+constexpr std::size_t max_path_grants = 1UL * 1024 * 1024;
+
+// For a suggestion, a name is compared with all of these.
+constexpr std::size_t max_compared_names = 1000;
 
 std::uint64_t access_of(const std::vector<Grant>& grants) {
     std::uint64_t access = 0;
@@ -41,6 +46,9 @@ class Resolver {
         policy_.abi = body_.abi;
         policy_.handled = body_.handled;
         policy_.quiet = body_.quiet;
+        for (const auto& [name, values] : body_.variables)
+            if (names_.size() < max_compared_names)
+                names_.emplace_back(name);
         for (const auto& [text, rule] : body_.paths)
             add_template(text, rule);
         for (auto& [path, rule] : paths_) {
@@ -62,20 +70,27 @@ class Resolver {
 
     void add_template(const std::string& text, const BodyPath& rule) {
         check_quiet(rule, AccessClass::fs);
-        if (!are_declared(rule))
+        if (!are_declared(rule) || too_many_)
             return;
         const Grant& first = rule.grants.front();
         const Template::Extent extent = rule.text.extent(body_.variables);
         if (extent.strings > max_expanded_paths - expanded_paths_ ||
-            extent.bytes > max_expanded_bytes - expanded_bytes_) {
+            extent.bytes > max_expanded_bytes - expanded_bytes_ ||
+            (extent.strings != 0 &&
+             rule.grants.size() > (max_path_grants - path_grants_) / extent.strings)) {
+            too_many_ = true;
             reader_of(first).error(
                 first.position, fmt::format("'{}' stands for too many paths", printable(text)),
-                fmt::format("the variables of a policy may make {} paths, of {} bytes in all",
-                            max_expanded_paths, max_expanded_bytes));
+                fmt::format(
+                    "the variables of a policy may make {} paths, of {} bytes in all, which "
+                    "rules may name {} times",
+                    max_expanded_paths, max_expanded_bytes, max_path_grants));
             return;
         }
         expanded_paths_ += extent.strings;
         expanded_bytes_ += extent.bytes;
+        path_grants_ += extent.strings * rule.grants.size();
+        const std::uint64_t access = access_of(rule.grants);
         bool names_something = false;
         bool relative = false;
         for (const std::string& path : rule.text.expand(body_.variables)) {
@@ -83,7 +98,7 @@ class Resolver {
                 continue;
             names_something = true;
             relative = relative || !path.starts_with('/');
-            add_path(normalize_path(path), rule);
+            add_path(normalize_path(path), rule, access);
         }
         for (const Grant& grant : rule.grants) {
             if (!names_something && !text.empty())
@@ -106,10 +121,8 @@ class Resolver {
             if (body_.variables.contains(name))
                 continue;
             all = false;
-            std::vector<std::string_view> known;
-            for (const auto& [declared, values] : body_.variables)
-                known.emplace_back(declared);
-            const auto meant = closest(name, known);
+            const bool listed = !reader_of(rule.grants.front()).full();
+            const auto meant = listed ? closest(name, names_) : std::nullopt;
             for (const Grant& grant : rule.grants)
                 reader_of(grant).error(
                     grant.position, fmt::format("variable '{}' is not declared", name),
@@ -133,9 +146,9 @@ class Resolver {
                                                                           : "quiet_access_net")));
     }
 
-    void add_path(const std::string& path, const BodyPath& rule) {
+    void add_path(const std::string& path, const BodyPath& rule, std::uint64_t access) {
         PathRule& own = paths_.try_emplace(path, PathRule{.path = path}).first->second;
-        own.access |= access_of(rule.grants);
+        own.access |= access;
         own.quiet = own.quiet || rule.quiet;
         own.grants.insert(own.grants.end(), rule.grants.begin(), rule.grants.end());
     }
@@ -145,6 +158,9 @@ class Resolver {
     Policy& policy_;
     std::size_t expanded_paths_ = 0;
     std::size_t expanded_bytes_ = 0;
+    std::size_t path_grants_ = 0;
+    bool too_many_ = false;
+    std::vector<std::string_view> names_; ///< of variables that are declared
     std::map<std::string, PathRule, std::less<>> paths_;
 };
 

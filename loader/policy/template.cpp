@@ -87,8 +87,15 @@ std::vector<std::string_view> Template::references() const {
 }
 
 Template::Extent Template::extent(const Variables& variables) const {
+    constexpr std::size_t too_large = std::numeric_limits<std::size_t>::max();
+    if (std::ranges::any_of(tokens_, [&](const Token& token) {
+            return token.is_reference && variables.find(token.text)->second.empty();
+        }))
+        return {.strings = 0, .bytes = 0};
     Extent extent{.strings = 1, .bytes = 0};
     for (const Token& token : tokens_) {
+        if (extent.strings == too_large)
+            return {.strings = too_large, .bytes = too_large};
         std::size_t count = 1;
         std::size_t size = token.text.size();
         if (token.is_reference) {

@@ -404,6 +404,40 @@ TEST_CASE("an expansion that is too large is refused before it is made") {
     CHECK(findings(with(many)).size() == 1);
 }
 
+TEST_CASE("each rule on an expansion counts, and too many are refused before they are made") {
+    std::string values;
+    for (int i = 0; i < 60'000; ++i)
+        values += fmt::format("\"{}\",", i);
+    const auto with = [&](int rules) {
+        std::string parents;
+        for (int i = 0; i < rules; ++i)
+            parents += "\"/${x}\",";
+        return fmt::format("[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [{}]\n"
+                           "[[variable]]\nname = \"x\"\nliteral = [{}]\n",
+                           parents, values);
+    };
+    CHECK(parse_valid(with(17)).paths.size() == 60'000);
+    CHECK(findings(with(18)) == Findings{"3:11 error: '/${x}' stands for too many paths"});
+    CHECK(findings(with(70'000)) == Findings{"3:11 error: '/${x}' stands for too many paths"});
+}
+
+TEST_CASE("what is declared again and again is read as fast as what is declared once") {
+    std::string text = "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/${x}\"]\n";
+    for (int i = 0; i < 5'000; ++i)
+        text += fmt::format("[[variable]]\nname=\"x\"\nliteral=[\"{}\"]\n", i);
+    CHECK(parse_valid(text).paths.size() == 5'000);
+}
+
+TEST_CASE("a path with a NUL byte is refused, whatever it is made from") {
+    CHECK(findings("[[path_beneath]]\nallowed_access = [\"execute\"]\n"
+                   "parent = [\"/usr\", \"/etc\\u0000/x\"]\n") ==
+          Findings{"3:19 error: a NUL byte in '/etc\\x00/x'"});
+    CHECK(findings("[[variable]]\nname = \"x\"\nliteral = [\"a\\u0000\"]\n") ==
+          Findings{"3:12 error: a NUL byte in 'a\\x00'"});
+    CHECK(findings(R"({"pathBeneath": [{"allowedAccess": ["execute"], "parent": ["/a\u0000"]}]})",
+                   "test.json") == Findings{"1:60 error: a NUL byte in '/a\\x00'"});
+}
+
 TEST_CASE("an escaped dollar in a path is a dollar") {
     const Policy policy = parse_valid(
         "[[path_beneath]]\nallowed_access = [\"execute\"]\nparent = [\"/$${x}\", \"/$y\"]\n");
