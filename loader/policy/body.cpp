@@ -47,6 +47,10 @@ class BodyReader {
     Body read() {
         read_abi();
         each_table("variable", &BodyReader::read_variable);
+        for (auto& [name, values] : body_.variables) {
+            std::ranges::sort(values);
+            values.erase(std::ranges::unique(values).begin(), values.end());
+        }
         each_table("ruleset", &BodyReader::read_ruleset);
         each_table("path_beneath", &BodyReader::read_path_beneath);
         each_table("net_port", &BodyReader::read_net_port);
@@ -270,8 +274,15 @@ class BodyReader {
         for (const Node& item : reader_.array(*literal, example))
             if (const std::string* value = reader_.string(item, "\"/home/ada\""))
                 values.push_back(*value);
-        std::ranges::sort(values);
-        values.erase(std::ranges::unique(values).begin(), values.end());
+    }
+
+    /// As a C string, it would name something else.
+    bool can_be_path(const std::string& text, const Node& item) {
+        if (!text.contains('\0'))
+            return true;
+        reader_.error(item.position, fmt::format("a NUL byte in '{}'", printable(text)),
+                      "no path has one");
+        return false;
     }
 
     void read_parent(const Node& item, std::uint64_t access, bool quiet) {

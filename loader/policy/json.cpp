@@ -138,7 +138,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
         const Position position = cursor_.next();
         cursor_.skip_string();
         const std::string name = canonical(value);
-        if (open_.back().node.find(name) != nullptr || open_.back().nulls.contains(name))
+        if (!open_.back().keys.insert(name).second)
             return refuse(position, fmt::format("the key '{}' is there twice", value));
         open_.back().key = {.key = name, .spelling = value, .position = position, .value = {}};
         return true;
@@ -160,8 +160,8 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     /// An array or object whose end has not come yet.
     struct Open {
         Node node;
-        Member key{};                               ///< in an object: what the next value is for
-        std::set<std::string, std::less<>> nulls{}; ///< keys whose value is null
+        Member key{};                              ///< in an object: what the next value is for
+        std::set<std::string, std::less<>> keys{}; ///< so far
     };
 
     bool refuse(Position position, std::string message) {
@@ -204,10 +204,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
         Open& parent = open_.back();
         if (parent.node.kind == Node::Kind::array) {
             parent.node.items.push_back(std::move(node));
-        } else if (node.kind == Node::Kind::null) {
-            // As Landlock Config has it: the key counts as absent.
-            parent.nulls.insert(parent.key.key);
-        } else {
+        } else if (node.kind != Node::Kind::null) { // with null, the key counts as absent
             parent.key.value = std::move(node);
             parent.node.members.push_back(std::move(parent.key));
         }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <climits>
 #include <limits>
+#include <set>
 
 namespace llexec {
 namespace {
@@ -57,6 +58,11 @@ class MatchReader {
         if (group != nullptr)
             for (const Node& item : reader_.array(*group, R"(["www-data"])"))
                 read_principal(item, PrincipalKind::group, block.groups);
+        keep_first(block.exes, &ExePath::path);
+        keep_first(block.directories, &DirectoryPath::path);
+        keep_first(block.cgroups, &CgroupPath::path);
+        keep_first(block.users, &Principal::id);
+        keep_first(block.groups, &Principal::id);
     }
 
   private:
@@ -64,20 +70,20 @@ class MatchReader {
         const std::string* text = reader_.string(item, "\"/usr/sbin/nginx\"");
         if (text == nullptr)
             return;
-        if (text->ends_with('/') && text->starts_with('/')) {
+        if (text->starts_with('/') && (text->ends_with('/') || text->ends_with("/."))) {
             reader_.error(
                 item.position, fmt::format("'{}' names a directory", printable(*text)),
                 fmt::format("write the path of a program, or use {}", reader_.key("exe_beneath")));
             return;
         }
         if (is_file_path(item.position, *text, "program"))
-            add_once(exes, normalize_path(*text), item.position);
+            exes.push_back({.path = normalize_path(*text), .position = item.position});
     }
 
     void read_directory(const Node& item, std::vector<DirectoryPath>& directories) {
         const std::string* text = reader_.string(item, "\"/opt\"");
         if (text != nullptr && is_file_path(item.position, *text, "directory"))
-            add_once(directories, normalize_path(*text), item.position);
+            directories.push_back({.path = normalize_path(*text), .position = item.position});
     }
 
     void read_cgroup(const Node& item, std::vector<CgroupPath>& cgroups) {
@@ -109,7 +115,7 @@ class MatchReader {
                                       LLEXEC_MAX_CGROUP_LEVELS, LLEXEC_NAME_SIZE - 1));
             return;
         }
-        add_once(cgroups, path, item.position);
+        cgroups.push_back({.path = path, .position = item.position});
     }
 
     /// Of a normalised path.
@@ -145,17 +151,17 @@ class MatchReader {
         return true;
     }
 
-    template<class Path>
-    static void add_once(std::vector<Path>& paths, std::string path, Position position) {
-        if (std::ranges::find(paths, path, &Path::path) == paths.end())
-            paths.push_back({.path = std::move(path), .position = position});
+    /// Of those that are the same.
+    template<class Element, class Value>
+    static void keep_first(std::vector<Element>& elements, Value Element::* what) {
+        std::set<Value> seen;
+        std::erase_if(elements,
+                      [&](const Element& element) { return !seen.insert(element.*what).second; });
     }
 
     void read_principal(const Node& item, PrincipalKind kind, std::vector<Principal>& principals) {
-        const std::optional<Principal> principal = resolve(item, kind);
-        if (principal &&
-            std::ranges::find(principals, principal->id, &Principal::id) == principals.end())
-            principals.push_back(*principal);
+        if (std::optional<Principal> principal = resolve(item, kind))
+            principals.push_back(std::move(*principal));
     }
 
     std::optional<Principal> resolve(const Node& item, PrincipalKind kind) {

@@ -153,6 +153,16 @@ TEST_CASE("what is no JSON is refused where it stops being JSON") {
 }
 
 TEST_CASE("JSON cannot be nested until the stack is exhausted") {
+TEST_CASE("an object of very many keys is read, and each key once") {
+    std::string text = "{";
+    for (int i = 0; i < 40'000; ++i)
+        text += fmt::format("\"{}\":0,", i);
+    const Findings found = json_findings(text + "\"7\":0}");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().ends_with("error: the key '7' is there twice"));
+    CHECK(json_findings(text + "\"abi\":6}").size() == 101);
+}
+
     const std::string deep(500'000, '[');
     CHECK(json_findings(fmt::format("{{\"abi\": {}", deep)) ==
           Findings{"1:72 error: nested too deeply"});

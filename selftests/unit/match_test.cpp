@@ -48,6 +48,20 @@ TEST_CASE("the same program, user or group twice counts once") {
     CHECK(policy.match[0].users.size() == 1);
 }
 
+TEST_CASE("very many programs and users are read, and each once") {
+    std::string exes;
+    std::string users;
+    for (int i = 0; i < 20'000; ++i) {
+        exes += fmt::format("\"/{}\",", i);
+        users += fmt::format("{},", i);
+    }
+    const Policy policy = parse_valid(fmt::format(
+        "[[match]]\nexe = [{0}\"/7\"]\nuser = [{1}7]\n[[ruleset]]\nscoped = [\"signal\"]\n", exes,
+        users));
+    CHECK(policy.match.at(0).exes.size() == 20'000);
+    CHECK(policy.match.at(0).users.size() == 20'000);
+}
+
 TEST_CASE("a match block without a selector is refused") {
     CHECK(findings(with_match("")) == Findings{"1:1 error: this entry of 'match' selects nothing"});
 }
@@ -58,6 +72,7 @@ TEST_CASE("a program is an absolute path that a file can have") {
         {"", "'' is not an absolute path"},
         {"/usr/sbin/", "'/usr/sbin/' names a directory"},
         {"/", "'/' names a directory"},
+        {"/.", "'/.' names a directory"},
         {"/usr/../bin/sh", "'..' in '/usr/../bin/sh'"},
         {"/a\\u0000b", "no file can have this path"},
     }));
