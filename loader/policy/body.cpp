@@ -272,7 +272,8 @@ class BodyReader {
             return;
         constexpr std::string_view example = R"(["/home/ada", "/home/ben"])";
         for (const Node& item : reader_.array(*literal, example))
-            if (const std::string* value = reader_.string(item, "\"/home/ada\""))
+            if (const std::string* value = reader_.string(item, "\"/home/ada\"");
+                value != nullptr && can_be_path(*value, item))
                 values.push_back(*value);
     }
 
@@ -287,7 +288,7 @@ class BodyReader {
 
     void read_parent(const Node& item, std::uint64_t access, bool quiet) {
         const std::string* text = reader_.string(item, "\"/usr\"");
-        if (text == nullptr)
+        if (text == nullptr || !can_be_path(*text, item))
             return;
         auto parsed = Template::parse(*text);
         if (!parsed) {

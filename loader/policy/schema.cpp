@@ -69,8 +69,9 @@ Json words(const Choices& choices) {
 }
 
 Json variable() {
-    Json json = table({{"name", {{"type", "string"}, {"pattern", "^[A-Za-z][A-Za-z0-9_]*$"}}},
-                       {"literal", optional(list_of({{"type", "string"}}))}});
+    Json json =
+        table({{"name", {{"type", "string"}, {"pattern", "^[A-Za-z][A-Za-z0-9_]*$"}}},
+               {"literal", optional(list_of({{"type", "string"}, {"pattern", "^[^\\u0000]*$"}}))}});
     json["required"] = {"name"};
     return json;
 }
@@ -101,7 +102,7 @@ Json rule(AccessClass access_class, std::string_view key, Json objects) {
 Json match() {
     const Json absolute{{"type", "string"}, {"pattern", "^/(?!(.*/)?\\.\\.(/|$))[^\\u0000]*$"}};
     Json program = absolute;
-    program["pattern"] = "^/(?!(.*/)?\\.\\.(/|$))[^\\u0000]*[^/\\u0000]$";
+    program["pattern"] = "^/(?!(.*/)?\\.\\.(/|$))(?!(.*/)?\\.$)[^\\u0000]*[^/\\u0000]$";
     const Json cgroup{{"type", "string"}, {"pattern", "^(?!(.*/)?\\.\\.(/|$))[^\\u0000]+$"}};
     const Json principal{{"anyOf", Json::array({Json{{"type", "string"}, {"minLength", 1}},
                                                 integer(0, 4294967294)})}};
@@ -136,8 +137,9 @@ Json lint() {
 
 std::string policy_schema() {
     // "$$", "${name}", or a "$" before anything else.
-    const Json path{{"type", "string"},
-                    {"pattern", "^([^$]|\\$\\$|\\$\\{[A-Za-z][A-Za-z0-9_]*\\}|\\$(?![${]))*$"}};
+    const Json path{
+        {"type", "string"},
+        {"pattern", "^([^$\\u0000]|\\$\\$|\\$\\{[A-Za-z][A-Za-z0-9_]*\\}|\\$(?![${]))*$"}};
     Json json =
         table({{"abi", optional(integer(1, 2147483647))},
                {"variable", optional(list_of(variable()))},
@@ -145,7 +147,7 @@ std::string policy_schema() {
                {"path_beneath", optional(list_of(rule(AccessClass::fs, "parent", list_of(path))))},
                {"net_port",
                 optional(list_of(rule(AccessClass::net, "port", list_of(integer(0, 65535)))))},
-               {"include", optional(list_of({{"type", "string"}, {"minLength", 1}}))},
+               {"include", optional(list_of({{"type", "string"}, {"pattern", "^[^\\u0000]+$"}}))},
                {"match", optional(list_of(match()))},
                {"enforce", optional(enforce())},
                {"lint", optional(lint())}});

@@ -113,7 +113,7 @@ def mutate(document, source):
     elif choice == 1 and isinstance(node, dict):
         node[source.choice(["abi", "parent", "port", "name", "quiet", "xyz", "scoped", "allowedAccess"])] = node.pop(key)
     else:
-        node[key] = source.choice([None, [], {}, "", "abi.all", "read_file", "signal", "/a", "a/..", "$${", "${a}", "${", 0, 1, -1, 65536, True,
+        node[key] = source.choice([None, [], {}, "", "abi.all", "read_file", "signal", "/a", "a/..", "$${", "${a}", "${", "/.", "/a\0", 0, 1, -1, 65536, True,
                                    [None], ["abi.all"], [1], [{}], [""], "deny", 443.5])
     return result
 

@@ -29,7 +29,7 @@ TEST_CASE("JSON and TOML say the same") {
 abi = 6
 [[variable]]
 name = "site"
-literal = ["a", "ü\u0000b"]
+literal = ["a", "ü\u0001b"]
 [[match]]
 exe = ["/usr/sbin/nginx"]
 user = ["www-data", 0]
@@ -60,7 +60,7 @@ port = [80, 443]
         "enforce": {"mode": "observe", "noNewPrivs": false, "onError": "allow", "compat": "strict",
                     "missingPaths": "error", "log": "none"},
         "match": [{"exe": ["\/usr/sbin/nginx"], "user": ["www-data", 0], "group": ["33"]}],
-        "variable": [{"name": "site", "literal": ["a", "\u00fc\u0000b"]}],
+        "variable": [{"name": "site", "literal": ["a", "\u00fc\u0001b"]}],
         "abi": 6
     })",
                                     "test.json");
