@@ -146,9 +146,13 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
     bool parse_error(std::size_t position, const std::string&,
                      const nlohmann::json::exception& error) override {
-        // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong"
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong", and
+        // "[json.exception.out_of_range.406] what is wrong"
         std::string_view what = error.what();
-        if (const auto end = what.find(": "); end != std::string_view::npos)
+        if (const auto end = what.find("] "); end != std::string_view::npos)
+            what.remove_prefix(end + 2);
+        if (const auto end = what.find(": ");
+            what.starts_with("parse error at ") && end != std::string_view::npos)
             what.remove_prefix(end + 2);
         return refuse(cursor_.at(position == 0 ? 0 : position - 1),
                       fmt::format("JSON syntax: {}", what));

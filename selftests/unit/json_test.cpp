@@ -146,13 +146,13 @@ TEST_CASE("what is no JSON is refused where it stops being JSON") {
     const ParsedPolicy parsed = parse(text, "test.json");
     REQUIRE(parsed.diagnostics.size() == 1);
     CHECK(parsed.diagnostics[0].message.starts_with("JSON syntax: "));
+    CHECK_FALSE(parsed.diagnostics[0].message.contains("json.exception"));
     CAPTURE(parsed.diagnostics[0].message);
     CHECK(parsed.diagnostics[0].position.line == position.line);
     CHECK(parsed.diagnostics[0].position.column == position.column);
     CHECK_FALSE(parsed.policy);
 }
 
-TEST_CASE("JSON cannot be nested until the stack is exhausted") {
 TEST_CASE("an object of very many keys is read, and each key once") {
     std::string text = "{";
     for (int i = 0; i < 40'000; ++i)
@@ -163,6 +163,7 @@ TEST_CASE("an object of very many keys is read, and each key once") {
     CHECK(json_findings(text + "\"abi\":6}").size() == 101);
 }
 
+TEST_CASE("JSON cannot be nested until the stack is exhausted") {
     const std::string deep(500'000, '[');
     CHECK(json_findings(fmt::format("{{\"abi\": {}", deep)) ==
           Findings{"1:72 error: nested too deeply"});
