@@ -173,16 +173,12 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
         return !diagnostic.lint.empty() &&
                std::ranges::find(options.allowed, diagnostic.lint) != options.allowed.end();
     });
-    std::ranges::sort(diagnostics, {}, [](const Diagnostic& diagnostic) {
+    const auto content = [](const Diagnostic& diagnostic) {
         return std::tie(diagnostic.file, diagnostic.position, diagnostic.lint, diagnostic.message);
-    });
+    };
+    std::ranges::sort(diagnostics, {}, content);
     // A path that is missing here is missing for every kernel.
-    diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(),
-                                  [](const Diagnostic& a, const Diagnostic& b) {
-                                      return a.lint == "missing-path" && b.lint == a.lint &&
-                                             a.file == b.file && a.position == b.position;
-                                  }),
-                      diagnostics.end());
+    diagnostics.erase(std::ranges::unique(diagnostics, {}, content).begin(), diagnostics.end());
     add_source_lines(diagnostics);
 }
 

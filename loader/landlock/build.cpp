@@ -2,6 +2,7 @@
 #include "llexec/landlock.hpp"
 #include "llexec/landlock_uapi.hpp"
 #include "llexec/path_walk.hpp"
+#include "llexec/printable.hpp"
 
 #include <fmt/format.h>
 
@@ -166,19 +167,19 @@ class Builder {
 
     /// What the file system is like is no error of the policy, unless it says so: whoever owns one
     /// of these paths could have it refused. Fail closed: what the rule grants is denied.
-    void skip_path(const PathRule& rule, std::string_view what, const std::string& advice) {
+    void skip_path(const PathRule& rule, std::string what, const std::string& advice) {
         ++built_.rules_skipped;
         const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
-        report(fatal ? Severity::error : Severity::warning, rule.grants,
-               fmt::format("{}{}", what,
-                           fatal ? "" : "; the rule is left out, and what it grants is denied"),
-               fatal ? advice + ", or remove the rule, or use missing_paths = \"warn\"" : "");
+        report(fatal ? Severity::error : Severity::warning, rule.grants, std::move(what),
+               fatal ? advice + ", or remove the rule, or use missing_paths = \"warn\""
+                     : "the rule is left out, and what it grants is denied");
         if (!fatal)
             built_.notes.back().lint = "missing-path";
     }
 
     void skip_unusable(const PathRule& rule, std::string_view reason) {
-        skip_path(rule, fmt::format("cannot open '{}': {}", rule.path, reason), "create it");
+        skip_path(rule, fmt::format("'{}' cannot be opened: {}", printable(rule.path), reason),
+                  "create it");
     }
     void skip_unusable(const PathRule& rule, int code) {
         skip_unusable(rule, std::generic_category().message(code));
@@ -231,7 +232,7 @@ class Builder {
             skip_path(
                 rule,
                 fmt::format("'{}' is not a directory, and only directory rights are granted on it",
-                            rule.path),
+                            printable(rule.path)),
                 "grant at least one of execute, write_file, read_file, truncate, ioctl_dev, or "
                 "name the directory");
             return {};

@@ -45,6 +45,7 @@ CASES = {
     "check-mixed-json": ["--json", "check", "--text-only", "mixed"],
     "check-twice": ["check", "--text-only", "twice/a", "twice/b/web.toml"],
     "check-empty-directory": ["check", "--text-only", "empty"],
+    "check-missing-paths": ["check", "missing", "--abi", "9"],
     "check-missing": ["check", "--text-only", "nowhere.toml", "valid.toml"],
     "check-strict": ["check", "--text-only", "--strict", "warned.toml"],
     "check-strict-json": ["--json", "check", "--text-only", "--strict", "warned.toml"],

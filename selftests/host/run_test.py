@@ -253,10 +253,10 @@ port = [{granted}]
         body = '{}[[path_beneath]]\nallowed_access = ["make_sock"]\nparent = ["/nowhere"]\n'
         result = self.run_under(self.policy(body.format("")), "true")
         self.assertEqual(result.returncode, 0)
-        self.assertIn("test.toml:3:11: warning: cannot open '/nowhere'", result.stderr)
+        self.assertIn("test.toml:3:11: warning: '/nowhere' cannot be opened", result.stderr)
         result = self.run_under(self.policy(body.format('[enforce]\nmissing_paths = "error"\n')), "true")
         self.assertEqual(result.returncode, 125)
-        self.assertIn("test.toml:5:11: error: cannot open '/nowhere'", result.stderr)
+        self.assertIn("test.toml:5:11: error: '/nowhere' cannot be opened", result.stderr)
 
     def test_exectime_needs_a_kernel_that_has_it_whatever_on_error_says(self):
         if ABI >= 12:
