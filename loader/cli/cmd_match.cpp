@@ -12,7 +12,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <unistd.h>
 
@@ -38,9 +41,12 @@ std::string own_cgroup() {
 }
 
 Result<std::uint32_t> find_user(const std::string& name) {
-    if (!name.empty() && name.find_first_not_of("0123456789") == std::string::npos &&
-        name.size() <= 9)
-        return static_cast<std::uint32_t>(std::stoul(name));
+    std::uint32_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data(), end, number);
+    // The last value means "no ID" to the kernel.
+    if (error == std::errc() && rest == end && number != std::numeric_limits<std::uint32_t>::max())
+        return number;
     SystemUserDatabase users;
     auto found = users.user_id(name);
     if (!found)

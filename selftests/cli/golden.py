@@ -75,6 +75,8 @@ CASES = {
     "explain-relative": ["explain", "explain/web.toml", "read:etc"],
     "match-none": ["match", "--policies", "explain", "--user", "0", "--cgroup", "/", "/usr/bin/env", "--policies", "set"],
     "match-no-argument": ["match"],
+    "match-user-number": ["match", "--policies", "explain", "--user", "4294967294", "--cgroup", "/", "/usr/bin/env"],
+    "match-user-unknown": ["match", "--policies", "explain", "--user", "4294967295", "--cgroup", "/", "/usr/bin/env"],
     "diff": ["diff", "explain/web.toml", "explain/wide.toml"],
     "diff-same": ["diff", "explain/web.toml", "explain/web.toml"],
     "diff-json": ["--json", "diff", "explain/web.toml", "explain/wide.toml"],
