@@ -66,7 +66,10 @@ void add_events(CLI::App& app, Context& context) {
         app.add_subcommand("events", "Print, once, the executions that matched a policy");
     const auto follow = std::make_shared<bool>(false);
     command->add_flag("--follow", *follow, "Wait for more");
-    command->callback([follow, &context] { print_events(*follow, context); });
+    command->callback([follow, &context] {
+        if (!refuse_rest(context, "events"))
+            print_events(*follow, context);
+    });
 }
 
 } // namespace llexec::cli

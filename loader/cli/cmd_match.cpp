@@ -176,11 +176,13 @@ void add_match(CLI::App& app, Context& context) {
     command->add_option("--cgroup", options->cgroup, "Where it is executed (default: your cgroup)")
         ->type_name("PATH");
     command->callback([options, &context] {
-        if (options->exe.empty() && context.rest.size() == 1)
+        if (options->exe.empty() && !context.rest.empty()) {
             options->exe = context.rest.front();
+            context.rest.erase(context.rest.begin());
+        }
         if (options->exe.empty())
             fail_usage(context, "match: an EXE is needed");
-        else
+        else if (!refuse_rest(context, "match"))
             match(*options, context);
     });
 }

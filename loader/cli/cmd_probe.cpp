@@ -46,6 +46,8 @@ void add_probe(CLI::App& app, Context& context) {
     CLI::App* command =
         app.add_subcommand("probe", "Tell whether policies can be attached on this kernel");
     command->callback([&context] {
+        if (refuse_rest(context, "probe"))
+            return;
         const ProbeReport report = probe_kernel();
         if (context.json)
             print_report_json(report);

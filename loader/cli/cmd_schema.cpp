@@ -3,6 +3,7 @@
 // llexec schema: the form of policies in JSON.
 #include "commands.hpp"
 #include "llexec/policy_schema.hpp"
+#include "output.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -10,9 +11,11 @@
 
 namespace llexec::cli {
 
-void add_schema(CLI::App& app, Context& /*context*/) {
+void add_schema(CLI::App& app, Context& context) {
     CLI::App* command = app.add_subcommand("schema", "Print the JSON schema of policies");
-    command->callback([] {
+    command->callback([&context] {
+        if (refuse_rest(context, "schema"))
+            return;
         const std::string schema = policy_schema();
         std::fwrite(schema.data(), 1, schema.size(), stdout);
     });

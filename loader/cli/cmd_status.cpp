@@ -105,6 +105,8 @@ void print_status_text(const Status& status) {
 void add_status(CLI::App& app, Context& context) {
     CLI::App* command = app.add_subcommand("status", "Show what is loaded, and what it did");
     command->callback([&context] {
+        if (refuse_rest(context, "status"))
+            return;
         const auto status = read_status();
         if (!status) {
             fail(context, status.error());

@@ -13,6 +13,8 @@ void add_unload(CLI::App& app, Context& context) {
     CLI::App* command =
         app.add_subcommand("unload", "Detach all policies; what runs confined stays so");
     command->callback([&context] {
+        if (refuse_rest(context, "unload"))
+            return;
         const auto unloaded = unload();
         if (!unloaded) {
             fail(context, unloaded.error());

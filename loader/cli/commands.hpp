@@ -18,7 +18,6 @@ namespace llexec::cli {
 /// What main() and the commands share. Lives until the process ends.
 struct Context {
     bool json = false;             ///< --json
-    bool separator = false;        ///< there was a "--" on the command line
     std::vector<std::string> rest; ///< the arguments after the first "--", untouched
     ExitCode exit = ExitCode::ok;  ///< set by the command that ran
 };

@@ -50,10 +50,8 @@ int main(int argc, char** argv) {
     char** const end = argv + argc;
     char** const separator = std::find_if(
         argv, end, [](const char* argument) { return std::strcmp(argument, "--") == 0; });
-    if (separator != end) {
-        context.separator = true;
+    if (separator != end)
         context.rest.assign(separator + 1, end);
-    }
     dispatch(static_cast<int>(separator - argv), argv, context);
     if (!flush_output() && context.exit == ExitCode::ok) {
         print_line(stderr, "llexec: cannot write to standard output");

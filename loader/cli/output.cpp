@@ -133,13 +133,13 @@ void print_text(std::FILE* stream, const Diagnostic& diagnostic) {
 
 void print_json(std::FILE* stream, const Json& json) {
     const std::string line =
+        json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stream);
+}
+
 bool flush_output() {
     // A failed write of much text empties the buffer, and then there is nothing to flush.
     return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-}
-
-        json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace) + "\n";
-    std::fwrite(line.data(), 1, line.size(), stream);
 }
 
 void fail(Context& context, const Error& error, std::FILE* json_stream) {
@@ -171,6 +171,14 @@ void fail_usage(Context& context, std::string_view message, std::FILE* json_stre
         return;
     }
     print_line(stderr, fmt::format("llexec: {}; see llexec --help", message));
+}
+
+bool refuse_rest(Context& context, std::string_view command) {
+    if (context.rest.empty())
+        return false;
+    fail_usage(context,
+               fmt::format("{}: '{}' is one argument too many", command, context.rest.front()));
+    return true;
 }
 
 } // namespace llexec::cli

@@ -45,4 +45,7 @@ void fail(Context& context, const Error& error, std::FILE* json_stream = stdout)
 /// The same for a wrong command line.
 void fail_usage(Context& context, std::string_view message, std::FILE* json_stream = stdout);
 
+/// For a command that takes no arguments after "--": fails if there are any, and then returns true.
+[[nodiscard]] bool refuse_rest(Context& context, std::string_view command);
+
 } // namespace llexec::cli

@@ -164,6 +164,13 @@ class Interface(unittest.TestCase):
             with self.subTest(command=command):
                 self.assertEqual(set(OPTION.findall(synopsis.partition(" -- ")[0])), self.help.command_options[command])
 
+    def test_no_argument_is_overlooked(self):
+        for command in (["probe"], ["schema"], ["status"], ["events"], ["unload"], ["match", "/bin/true"]):
+            with self.subTest(command=command):
+                result = llexec(*command, "--", "nginx")
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertIn("'nginx' is one argument too many", result.stderr)
+
     def test_readme_has_the_exit_codes(self):
         sentence = re.search(r"Exit codes:(.*?)otherwise CMD", read("README.md"), re.S)[1]
         self.assertEqual([int(code) for code in re.findall(r"\b\d+\b", sentence.replace("env(1)", ""))], self.exit_codes())
