@@ -71,6 +71,14 @@ std::string reason_text(const Policy& policy, const RightVerdict& verdict) {
     return right;
 }
 
+/// A path as a string of `parent` that stands for it.
+std::string parent_text(std::string_view path) {
+    std::string text;
+    for (const char c : path)
+        text.append(c == '$' ? 2 : 1, c);
+    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// What would allow it; empty if no rule could.
 std::string advice_text(const RightVerdict& verdict) {
     if (verdict.allowed())
@@ -79,8 +87,8 @@ std::string advice_text(const RightVerdict& verdict) {
         return fmt::format("grant {} where it comes from, too", right_name(verdict));
     switch (verdict.access_class) {
     case AccessClass::fs:
-        return fmt::format("[[path_beneath]] with allowed_access = [\"{}\"] and parent = [\"{}\"]",
-                           right_name(verdict), verdict.where);
+        return fmt::format("[[path_beneath]] with allowed_access = [\"{}\"] and parent = [{}]",
+                           right_name(verdict), parent_text(verdict.where));
     case AccessClass::net:
         return fmt::format("[[net_port]] with allowed_access = [\"{}\"] and port = [{}]",
                            right_name(verdict), verdict.where);
