@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,6 +50,9 @@ struct AccessMasks {
 
 /// The right of that class and (case-sensitive) name, or nullptr.
 [[nodiscard]] const AccessRight* find_access_right(AccessClass access_class, std::string_view name);
+
+/// The filesystem rights of these names, which exist.
+[[nodiscard]] std::uint64_t fs_rights(std::initializer_list<std::string_view> names);
 
 /// What a kernel with Landlock ABI `abi` can handle. 0 and below: nothing. Rights that this version
 /// does not know are never in it.

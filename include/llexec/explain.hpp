@@ -91,7 +91,6 @@ class Explainer {
     [[nodiscard]] Result<Verdict> explain(const AccessRequest& request) const;
 
     [[nodiscard]] const Policy& policy() const { return *policy_; }
-    [[nodiscard]] const DryRun& ruleset() const { return ruleset_; }
 
   private:
     Explainer(const Policy& policy, DryRun ruleset)

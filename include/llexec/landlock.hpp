@@ -110,7 +110,6 @@ struct FileObject {
 struct DryRun {
     struct Rule {
         FileObject object;
-        bool directory = false;
         std::uint64_t access = 0;
         std::string path; ///< as PathRule has it
     };
@@ -186,13 +185,5 @@ struct RestrictOptions {
                                             const KernelSupport& support,
                                             const RestrictOptions& options = {},
                                             LandlockSyscalls& syscalls = system_landlock());
-
-/// Enforces one ruleset on the calling thread, for good. `flags` as from restrict_flags():
-/// NO_NEW_PRIVS is done with prctl(2) first, which every kernel has; LOG flags are left out below
-/// ABI 7, where denials are not logged at all. EPERM without no_new_privs and without
-/// CAP_SYS_ADMIN; E2BIG at the 17th layer.
-[[nodiscard]] Result<> restrict_self(const BuiltRuleset& ruleset, const KernelSupport& support,
-                                     std::uint32_t flags,
-                                     LandlockSyscalls& syscalls = system_landlock());
 
 } // namespace llexec

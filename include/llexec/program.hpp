@@ -17,9 +17,6 @@ enum class ProgramKind {
     other,  ///< neither: text without #!, an empty file, a format of binfmt_misc, not a file
 };
 
-/// "elf", "script" or "other".
-[[nodiscard]] std::string_view to_string(ProgramKind kind);
-
 /// What a file is opened for, and by whom.
 enum class FileUse {
     script_interpreter, ///< executed: by the kernel, or by the env(1) that a #! line names

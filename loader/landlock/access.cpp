@@ -89,6 +89,13 @@ int newest_known_abi() {
     return std::ranges::max(rights, {}, &AccessRight::first_abi).first_abi;
 }
 
+std::uint64_t fs_rights(std::initializer_list<std::string_view> names) {
+    std::uint64_t mask = 0;
+    for (const std::string_view name : names)
+        mask |= find_access_right(AccessClass::fs, name)->bit;
+    return mask;
+}
+
 std::vector<std::string> names_of_rights(AccessClass access_class, std::uint64_t mask) {
     std::vector<std::string> names;
     for (; mask != 0; mask &= mask - 1) {

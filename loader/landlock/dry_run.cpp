@@ -30,7 +30,6 @@ class RecordingLandlock final : public LandlockSyscalls {
         if (::fstat(parent, &status) < 0)
             return -errno;
         rules.push_back({.object = {.device = status.st_dev, .inode = status.st_ino},
-                         .directory = S_ISDIR(status.st_mode),
                          .access = access,
                          .path = opened_});
         return 0;

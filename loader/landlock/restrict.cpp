@@ -191,12 +191,4 @@ Result<Reach> enforce_on_self(std::span<const Restriction> restrictions,
     return reach;
 }
 
-Result<> restrict_self(const BuiltRuleset& ruleset, const KernelSupport& support,
-                       std::uint32_t flags, LandlockSyscalls& syscalls) {
-    Step step = step_for({.ruleset = &ruleset, .flags = flags}, support.abi);
-    step.prctl_first = (flags & uapi::restrict_self_no_new_privs) != 0;
-    step.flags &= ~uapi::restrict_self_no_new_privs;
-    return take(step, syscalls);
-}
-
 } // namespace llexec

@@ -25,7 +25,8 @@ void check_program(Findings& findings, Files& files, const ExePath& exe) {
         findings.add("missing-program", exe.position,
                      fmt::format("'{}' cannot be opened: {}", shown,
                                  std::generic_category().message(facts.error)),
-                     "once it exists, it is selected by this path alone until the policies are loaded again");
+                     "once it exists, it is selected by this path alone until the policies are "
+                     "loaded again");
         return;
     }
     if (facts.symlink)
@@ -167,8 +168,8 @@ class StartChecks {
     Findings& findings_;
     Files& files_;
     Ruleset ruleset_;
-    const std::uint64_t read_ = find_access_right(AccessClass::fs, "read_file")->bit;
-    const std::uint64_t execute_ = read_ | find_access_right(AccessClass::fs, "execute")->bit;
+    const std::uint64_t read_ = fs_rights({"read_file"});
+    const std::uint64_t execute_ = fs_rights({"read_file", "execute"});
     std::set<std::pair<std::string, std::string>> reported_; ///< file and lint
 };
 

@@ -10,13 +10,6 @@
 namespace llexec::lint {
 namespace {
 
-std::uint64_t fs_rights(std::initializer_list<std::string_view> names) {
-    std::uint64_t mask = 0;
-    for (const std::string_view name : names)
-        mask |= find_access_right(AccessClass::fs, name)->bit;
-    return mask;
-}
-
 void check_classes(Findings& findings) {
     const AccessMasks& handled = findings.policy().handled;
     if (handled.fs == 0)

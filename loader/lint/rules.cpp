@@ -14,10 +14,6 @@
 namespace llexec::lint {
 namespace {
 
-std::uint64_t fs_right(std::string_view name) {
-    return find_access_right(AccessClass::fs, name)->bit;
-}
-
 /// Where packages put files that they replace; /usr/local is the administrator's own.
 bool belongs_to_packages(const std::string& path) {
     constexpr std::array trees{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/opt/"};
@@ -97,8 +93,9 @@ class RuleChecks {
                                       shown),
                           "name its directory, or load the policies again after upgrades");
         const std::uint64_t above = granted_above(facts.real);
-        if ((rule.access & fs_right("write_file")) != 0 && (above & fs_right("make_reg")) == 0 &&
-            (findings_.policy().handled.fs & fs_right("make_reg")) != 0)
+        if ((rule.access & fs_rights({"write_file"})) != 0 &&
+            (above & fs_rights({"make_reg"})) == 0 &&
+            (findings_.policy().handled.fs & fs_rights({"make_reg"})) != 0)
             findings_.add("single-file-write", rule.grants,
                           fmt::format("'{}' may be written to, but its directory not: a program "
                                       "that saves to a new file and renames it cannot",

@@ -210,18 +210,6 @@ class Inspection {
 
 } // namespace
 
-std::string_view to_string(ProgramKind kind) {
-    switch (kind) {
-    case ProgramKind::elf:
-        return "elf";
-    case ProgramKind::script:
-        return "script";
-    case ProgramKind::other:
-        return "other";
-    }
-    return "other";
-}
-
 std::string_view to_string(FileUse use) {
     switch (use) {
     case FileUse::script_interpreter:

@@ -17,39 +17,35 @@ namespace {
 using Target = AccessRequest::Target;
 using Why = RightVerdict::Why;
 
-std::uint64_t fs_right(std::string_view name) {
-    return find_access_right(AccessClass::fs, name)->bit;
-}
-
 /// The right that is needed to make an entry of that type.
 std::uint64_t making_right(mode_t mode) {
     switch (mode & S_IFMT) {
     case S_IFLNK:
-        return fs_right("make_sym");
+        return fs_rights({"make_sym"});
     case S_IFDIR:
-        return fs_right("make_dir");
+        return fs_rights({"make_dir"});
     case S_IFCHR:
-        return fs_right("make_char");
+        return fs_rights({"make_char"});
     case S_IFBLK:
-        return fs_right("make_block");
+        return fs_rights({"make_block"});
     case S_IFIFO:
-        return fs_right("make_fifo");
+        return fs_rights({"make_fifo"});
     case S_IFSOCK:
-        return fs_right("make_sock");
+        return fs_rights({"make_sock"});
     default:
-        return fs_right("make_reg");
+        return fs_rights({"make_reg"});
     }
 }
 
 std::uint64_t removing_right(mode_t mode) {
-    return S_ISDIR(mode) ? fs_right("remove_dir") : fs_right("remove_file");
+    return S_ISDIR(mode) ? fs_rights({"remove_dir"}) : fs_rights({"remove_file"});
 }
 
 class Judge {
   public:
     Judge(const Policy& policy, const DryRun& ruleset) : policy_(policy), ruleset_(ruleset) {
         // A ruleset of filesystem rights denies reparenting also where it does not handle refer.
-        handled_fs_ = ruleset.handled.fs == 0 ? 0 : ruleset.handled.fs | fs_right("refer");
+        handled_fs_ = ruleset.handled.fs == 0 ? 0 : ruleset.handled.fs | fs_rights({"refer"});
     }
 
     Result<Verdict> judge(const AccessRequest& request) {
@@ -130,8 +126,8 @@ class Judge {
         bool reparented = false;
         if (old_directory.places.front().object != new_directory->places.front().object) {
             const std::size_t before = verdict_.rights.size();
-            need(fs_right("refer"), old_directory, from);
-            need(fs_right("refer"), *new_directory, to);
+            need(fs_rights({"refer"}), old_directory, from);
+            need(fs_rights({"refer"}), *new_directory, to);
             check_gain(*old_object, *new_directory, to);
             reparented =
                 std::ranges::all_of(verdict_.rights.begin(),

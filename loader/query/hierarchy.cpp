@@ -11,9 +11,9 @@
 namespace llexec {
 namespace {
 
-Result<> add_place(const std::string& path, Hierarchy& hierarchy, bool follow) {
+Result<> add_place(const std::string& path, Hierarchy& hierarchy) {
     struct stat status{};
-    if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) < 0)
+    if (::lstat(path.c_str(), &status) < 0)
         return system_error(errno, fmt::format("cannot stat '{}'", path));
     if (hierarchy.places.empty())
         hierarchy.mode = status.st_mode;
@@ -26,7 +26,7 @@ Result<> add_place(const std::string& path, Hierarchy& hierarchy, bool follow) {
 Result<Hierarchy> hierarchy_of_real(std::string path) {
     Hierarchy hierarchy;
     for (;; path = directory_of(path)) {
-        if (Result<> added = add_place(path, hierarchy, false); !added)
+        if (Result<> added = add_place(path, hierarchy); !added)
             return std::unexpected(std::move(added.error()));
         if (path == "/")
             return hierarchy;
