@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// The words of [enforce].
+// Keys whose value is one of some words, and the words of [enforce].
 #pragma once
 
 #include "llexec/landlock_uapi.hpp"
 #include "llexec/policy.hpp"
+#include "policy/reader.hpp"
+#include "policy/text.hpp"
+
+#include <fmt/format.h>
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace llexec {
 
@@ -34,6 +40,32 @@ inline constexpr std::array log_flags{
     Choice<std::uint32_t>{"log_same_exec_off", uapi::restrict_self_log_same_exec_off},
     Choice<std::uint32_t>{"log_new_exec_on", uapi::restrict_self_log_new_exec_on},
     Choice<std::uint32_t>{"log_subdomains_off", uapi::restrict_self_log_subdomains_off}};
+
+/// Puts into `value` what the word of a member stands for, or reports that it is none of them.
+template<class Value>
+void read_choice(const Member& member, Reader& reader, std::span<const Choice<Value>> choices,
+                 Value& value) {
+    const Node& node = member.value;
+    std::vector<std::string_view> words;
+    for (const auto& [word, choice] : choices) {
+        if (node.kind == Node::Kind::string && node.string == word) {
+            value = choice;
+            return;
+        }
+        words.push_back(word);
+    }
+    const std::string all = fmt::format("one of {}", alternatives(words));
+    if (node.kind != Node::Kind::string) {
+        reader.error(
+            node.position,
+            fmt::format("'{}' is {}, not a string", member.spelling, reader.describe(node)), all);
+        return;
+    }
+    const auto meant = closest(node.string, words);
+    reader.error(node.position,
+                 fmt::format("'{}' cannot be '{}'", member.spelling, printable(node.string)),
+                 meant ? fmt::format("did you mean '{}'?", *meant) : all);
+}
 
 template<class Choices, class Value>
 [[nodiscard]] constexpr std::string_view word_for(const Choices& choices, Value value) {

@@ -15,30 +15,8 @@ namespace {
 template<class Value>
 void read_choice(const Node& table, std::string_view key, Reader& reader,
                  std::span<const Choice<Value>> choices, Value& value) {
-    const Member* member = table.find(key);
-    if (member == nullptr)
-        return;
-    std::vector<std::string_view> words;
-    for (const auto& [word, choice] : choices) {
-        if (member->value.kind == Node::Kind::string && member->value.string == word) {
-            value = choice;
-            return;
-        }
-        words.push_back(word);
-    }
-    if (member->value.kind != Node::Kind::string) {
-        reader.error(member->value.position,
-                     fmt::format("'{}' is {}, not a string", member->spelling,
-                                 reader.describe(member->value)),
-                     fmt::format("one of {}", alternatives(words)));
-        return;
-    }
-    const auto meant = closest(member->value.string, words);
-    reader.error(
-        member->value.position,
-        fmt::format("'{}' cannot be '{}'", member->spelling, printable(member->value.string)),
-        meant ? fmt::format("did you mean '{}'?", *meant)
-              : fmt::format("one of {}", alternatives(words)));
+    if (const Member* member = table.find(key))
+        read_choice(*member, reader, choices, value);
 }
 
 /// log: a word, or an array of the kernel's flags.
@@ -48,7 +26,7 @@ void read_log(const Node& table, Reader& reader, Enforce& enforce) {
         return;
     enforce.log_position = member->value.position;
     if (member->value.kind != Node::Kind::array) {
-        read_choice<std::uint32_t>(table, "log", reader, log_modes, enforce.log);
+        read_choice<std::uint32_t>(*member, reader, log_modes, enforce.log);
         return;
     }
     std::vector<std::string_view> words;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/settings.hpp"
 
-#include "policy/reader.hpp"
-#include "policy/text.hpp"
+#include "policy/choices.hpp"
 
 #include <fmt/format.h>
 
@@ -19,35 +18,17 @@ struct Setting {
     void (*read)(const Member& member, Reader& reader, Settings& settings);
 };
 
-template<class Value>
-void read_word(const Member& member, Reader& reader,
-               std::span<const std::pair<std::string_view, Value>> choices, Value& value) {
-    std::vector<std::string_view> words;
-    for (const auto& [word, choice] : choices) {
-        if (member.value.kind == Node::Kind::string && member.value.string == word) {
-            value = choice;
-            return;
-        }
-        words.push_back(word);
-    }
-    const std::string found = member.value.kind == Node::Kind::string
-                                  ? fmt::format("'{}'", printable(member.value.string))
-                                  : std::string(reader.describe(member.value));
-    reader.error(member.value.position, fmt::format("'{}' cannot be {}", member.spelling, found),
-                 fmt::format("one of {}", alternatives(words)));
-}
-
 void read_enforce_at(const Member& member, Reader& reader, Settings& settings) {
     constexpr std::array choices{
         std::pair{std::string_view("bprm_committing_creds"), EnforceAt::bprm_committing_creds},
         std::pair{std::string_view("bprm_creds_for_exec"), EnforceAt::bprm_creds_for_exec}};
-    read_word<EnforceAt>(member, reader, choices, settings.enforce_at);
+    read_choice<EnforceAt>(member, reader, choices, settings.enforce_at);
 }
 
 void read_report(const Member& member, Reader& reader, Settings& settings) {
     constexpr std::array choices{std::pair{std::string_view("all"), Report::all},
                                  std::pair{std::string_view("failures"), Report::failures}};
-    read_word<Report>(member, reader, choices, settings.report);
+    read_choice<Report>(member, reader, choices, settings.report);
 }
 
 void read_metrics(const Member& member, Reader& reader, Settings& settings) {

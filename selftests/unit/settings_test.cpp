@@ -66,11 +66,11 @@ TEST_CASE("each setting has its values") {
 TEST_CASE("a setting of another type or value is refused at its place") {
     const std::string hooks = "one of 'bprm_committing_creds' or 'bprm_creds_for_exec'";
     CHECK(errors_of("enforce_at = 3") ==
-          Errors{"1:14 'enforce_at' cannot be an integer; " + hooks});
+          Errors{"1:14 'enforce_at' is an integer, not a string; " + hooks});
     CHECK(errors_of("\n  enforce_at = \"exec\"") ==
           Errors{"2:16 'enforce_at' cannot be 'exec'; " + hooks});
     CHECK(errors_of("report = true") ==
-          Errors{"1:10 'report' cannot be a boolean; one of 'all' or 'failures'"});
+          Errors{"1:10 'report' is a boolean, not a string; one of 'all' or 'failures'"});
     CHECK(errors_of("report = \"ALL\"") ==
           Errors{"1:10 'report' cannot be 'ALL'; one of 'all' or 'failures'"});
     CHECK(errors_of("report = \"a\\nb\"") ==
@@ -108,7 +108,7 @@ TEST_CASE("all that is wrong with settings is told at once, in the order of the 
     CHECK(errors_of("metrics = \"m\"\nreport = \"failures\"\nx = 1\nenforce_at = 1\n") ==
           Errors{"1:11 'm' is not an absolute path; \"\" writes no metrics",
                  "3:1 unknown key 'x'; known here: 'enforce_at', 'report', 'metrics' or 'protect'",
-                 "4:14 'enforce_at' cannot be an integer; one of 'bprm_committing_creds' or "
+                 "4:14 'enforce_at' is an integer, not a string; one of 'bprm_committing_creds' or "
                  "'bprm_creds_for_exec'"});
 }
 
