@@ -28,7 +28,11 @@ install(FILES "${PROJECT_BINARY_DIR}/packaging/llexecd.service"
         DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" COMPONENT service)
 install(FILES packaging/llexec.tmpfiles DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d" RENAME llexec.conf
         COMPONENT service)
-install(FILES packaging/llexecd.toml DESTINATION "/etc/llexec" COMPONENT service)
+# Only where there is none: an administrator's settings stay. dpkg has its own way to that.
+install(CODE "
+  if(NOT EXISTS \"\$ENV{DESTDIR}/etc/llexec/llexecd.toml\")
+    file(INSTALL \"${PROJECT_SOURCE_DIR}/packaging/llexecd.toml\" DESTINATION \"/etc/llexec\")
+  endif()" COMPONENT service)
 install(DIRECTORY DESTINATION "/etc/llexec/policies.d" COMPONENT service)
 
 # What only packages have.
