@@ -49,7 +49,7 @@ _llexec_values() {
 	local word=$2
 
 	case $1 in
-	--abi) _llexec_words '1 2 3 4 5 6 7 8 9 10 11' "$word" ;;
+	--abi) _llexec_words '1 2 3 4 5 6 7 8 9 10 11 12' "$word" ;;
 	--allow)
 		_llexec_words 'cannot-restart cannot-start directory-right-on-file empty-group
 			empty-path ignored-entry kernel-lacks-right missing-path missing-program

@@ -91,8 +91,8 @@ complete -c llexec -n '__llexec_using check' -l allow -d 'Silence the lint of th
     single-file-write symlink-path symlink-program udp-unrestricted unhandled-class'
 complete -c llexec -n '__llexec_using check' -l text-only -d 'Look at the text of the policies only'
 complete -c llexec -n '__llexec_using check' -l sarif -d 'Print the findings as SARIF 2.1.0'
-complete -c llexec -n '__llexec_using check' -l abi -d 'Report what that Landlock ABI version does not enforce' -xa '(seq 11)'
-complete -c llexec -n '__llexec_using explain' -l abi -d 'Answer for that Landlock ABI version' -xa '(seq 11)'
+complete -c llexec -n '__llexec_using check' -l abi -d 'Report what that Landlock ABI version does not enforce' -xa '(seq 12)'
+complete -c llexec -n '__llexec_using explain' -l abi -d 'Answer for that Landlock ABI version' -xa '(seq 12)'
 complete -c llexec -n '__llexec_using match' -l policies -d 'Look at these policies' -xa '(__llexec_policies)'
 complete -c llexec -n '__llexec_using match' -l user -d 'Who executes it' -xa '(__fish_complete_users)'
 complete -c llexec -n '__llexec_using match' -l cgroup -d 'Where it is executed' \
