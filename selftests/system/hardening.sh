@@ -37,6 +37,33 @@ test_paths() {
 	check "... and unmounted" same_file /mnt/later
 }
 
+# The fields of the last record of an execution, as FIELD=value lines.
+last_execution() {
+	journalctl --sync
+	journalctl --quiet --boot --lines 1 --output export LLEXEC_POLICY=system-test LLEXEC_OUTCOME=applied
+}
+
+has_field() {
+	last_execution | grep -Ex -- "$1=$2"
+}
+
+# What keeps the service from more does not keep anything out of its records.
+test_records() {
+	local field cgroup
+
+	cgroup=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	check "an execution is in the journal, with its cgroup" soon reported_in "$cgroup"
+	for field in LLEXEC_POLICY=system-test LLEXEC_OUTCOME=applied "LLEXEC_FILENAME=$probe" "LLEXEC_EXE=$probe" \
+		'LLEXEC_PID=[1-9][0-9]*' LLEXEC_UID=0 "LLEXEC_CGROUP=$cgroup" 'LLEXEC_GENERATION=[1-9][0-9]*' \
+		'LLEXEC_RULESET_ID=[1-9a-f][0-9a-f]*' ERRNO=0 'OBJECT_PID=[1-9][0-9]*'; do
+		check "... and with ${field%%=*}" has_field "${field%%=*}" "${field#*=}"
+	done
+}
+
+reported_in() {
+	confined && has_field LLEXEC_CGROUP "$1"
+}
+
 # A rule on a directory of each kind, made by the service, for a process outside.
 test_rules() {
 	local dir
@@ -82,6 +109,7 @@ test_hardening() {
 	test_exposure
 	test_paths
 	write_policy
+	test_records
 	mv "$policy" "$policy.off"
 	test_rules
 	test_many_policies
