@@ -85,6 +85,9 @@ This package has the service that does so from early at boot, llexecd, and the
 command llexec. They need a kernel with Landlock, BPF LSM, and the BPF
 interface for Landlock rulesets, which 'llexec probe' looks for; 'llexec run'
 does without the last.")
+if(LLEXEC_SERVICE_TYPE STREQUAL "notify-reload")
+  set(CPACK_DEBIAN_RUNTIME_PACKAGE_BREAKS "systemd (<< 253)")
+endif()
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
     "${PROJECT_SOURCE_DIR}/packaging/postinst;${PROJECT_SOURCE_DIR}/packaging/prerm;${PROJECT_SOURCE_DIR}/packaging/postrm;${PROJECT_SOURCE_DIR}/packaging/conffiles")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_STRICT_PERMISSION ON)
