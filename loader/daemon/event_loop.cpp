@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 
 namespace llexec::daemon {
@@ -27,7 +28,8 @@ struct Source {
 
 struct EventLoop::Impl {
     std::unique_ptr<sd_event, Unref> event;
-    std::list<Source> sources; // before the event: they go first
+    std::list<Source> sources;   // before the event: they go first
+    std::list<Source> forgotten; ///< one of them may be what is running
 
     static int on_signal(sd_event_source*, const signalfd_siginfo*, void* source) {
         static_cast<Source*>(source)->handler();
@@ -91,7 +93,13 @@ void EventLoop::forget(int fd) {
     // Signals and timers have none.
     if (fd < 0)
         return;
-    impl_->sources.remove_if([fd](const Source& source) { return source.fd == fd; });
+    for (auto at = impl_->sources.begin(); at != impl_->sources.end();) {
+        const auto source = at++;
+        if (source->fd != fd)
+            continue;
+        source->source.reset();
+        impl_->forgotten.splice(impl_->forgotten.end(), impl_->sources, source);
+    }
 }
 
 Result<EventLoop::Timer*> EventLoop::add_timer(Handler handler) {
@@ -120,8 +128,12 @@ void EventLoop::Timer::set(std::chrono::milliseconds delay) {
 }
 
 Result<> EventLoop::run() {
-    if (const int error = sd_event_loop(impl_->event.get()); error < 0)
-        return system_error(-error, "the event loop failed");
+    while (sd_event_get_state(impl_->event.get()) != SD_EVENT_FINISHED) {
+        if (const int error = sd_event_run(impl_->event.get(), UINT64_MAX); error < 0)
+            return system_error(-error, "the event loop failed");
+        // No handler is running.
+        impl_->forgotten.clear();
+    }
     return {};
 }
 

@@ -46,7 +46,7 @@ class EventLoop {
     [[nodiscard]] Result<> on_signal(int signal, Handler handler);
     /// While poll(2) would report one of `events` for the descriptor, which stays the caller's.
     [[nodiscard]] Result<> on_poll(int fd, std::uint32_t events, Handler handler);
-    /// Ends that. Before the descriptor is closed.
+    /// Ends that. Before the descriptor is closed. The handler itself may do so.
     void forget(int fd);
     /// The loop's, for as long as it lives.
     [[nodiscard]] Result<Timer*> add_timer(Handler handler);
