@@ -37,9 +37,11 @@ enum class EnforceAt {
 [[nodiscard]] std::optional<EnforceAt> enforce_at_from_string(std::string_view name);
 
 struct LoadReport {
-    std::uint64_t generation = 0;  ///< number of what is enforced now
-    bool replaced = false;         ///< another generation was enforced before
-    std::vector<Diagnostic> notes; ///< what the policies ask for and this kernel or system lacks
+    std::uint64_t generation = 0; ///< number of what is enforced now
+    bool replaced = false;        ///< another generation was enforced before
+    /// What the policies ask for and this kernel or system lacks; and that programs of another
+    /// version could not be detached, which enforce as well then.
+    std::vector<Diagnostic> notes;
 };
 
 /// Makes `policies` the set that is enforced, replacing the one before, if any.

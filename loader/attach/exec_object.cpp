@@ -179,7 +179,7 @@ Result<> ExecObject::install(const Lock&) {
         return system_error(errno, "cannot make " + current);
     if (::renameat2(AT_FDCWD, staging.c_str(), AT_FDCWD, current.c_str(), RENAME_EXCHANGE) != 0)
         return system_error(errno, "cannot replace " + current);
-    return remove_directory(staging_directory);
+    return {};
 }
 
 void ExecObject::unpin_successor(const Lock&) {

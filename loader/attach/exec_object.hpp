@@ -38,7 +38,7 @@ class ExecObject {
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
 
     /// After attach_new(): makes staging_directory pin_directory, at once; what was there before,
-    /// if anything, is detached.
+    /// if anything, is in staging_directory then. An error changes nothing.
     [[nodiscard]] static Result<> install(const Lock& lock);
 
     /// Attaches beside the programs of another version, whose maps were passed to load(). Both work

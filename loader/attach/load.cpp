@@ -124,6 +124,8 @@ Result<Attached> attach_first(const Lock& lock) {
         static_cast<void>(remove_directory(staging_directory));
         return std::unexpected(std::move(installed.error()));
     }
+    // What had the name and was nothing that is loaded.
+    static_cast<void>(remove_directory(staging_directory));
     attached->fresh = true;
     return attached;
 }
@@ -206,6 +208,16 @@ Result<LoadReport> replace_generation(const Lock& lock, const Attached& attached
     return report;
 }
 
+/// Of a load that has happened: what it replaces enforces still.
+Diagnostic still_attached(const Error& error) {
+    return {.severity = Severity::warning,
+            .file = std::string(pin_directory),
+            .position = {},
+            .message = "the programs of another version are still attached, beside these: " +
+                       error.message(),
+            .advice = "they are detached when policies are loaded again"};
+}
+
 } // namespace
 
 std::string_view to_string(EnforceAt enforce_at) {
@@ -256,13 +268,18 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, 
     // Until here both enforced: more than needed, never less.
     if (attached->beside) {
         report->replaced = true;
-        if (auto installed = ExecObject::install(*lock); !installed)
+        if (auto installed = ExecObject::install(*lock); !installed) {
+            static_cast<void>(remove_directory(staging_directory));
             return std::unexpected(std::move(installed.error()));
+        }
+        if (auto removed = remove_directory(staging_directory); !removed)
+            report->notes.push_back(still_attached(removed.error()));
     }
-    // Only now: the others may know files in another way than this generation describes them.
+    // Only now: the others may know files in another way than this generation describes them. An
+    // error does not undo what is enforced by now.
     if (attached->successor)
         if (auto taken = attached->successor->take_over(*lock, attached->maps); !taken)
-            return std::unexpected(std::move(taken.error()));
+            report->notes.push_back(still_attached(taken.error()));
     return report;
 }
 
