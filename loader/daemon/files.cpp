@@ -25,7 +25,8 @@ Result<> write_all(int fd, std::string_view text, const std::string& path) {
     return {};
 }
 
-Result<> write_synced(const std::string& path, const std::string& text, mode_t mode) {
+Result<> write_fresh(const std::string& path, const std::string& text, mode_t mode,
+                     Durable durable) {
     // The directory may be somebody else's: nothing that stands there is written to.
     ::unlink(path.c_str());
     const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -36,16 +37,17 @@ Result<> write_synced(const std::string& path, const std::string& text, mode_t m
         return system_error(errno, "cannot set the mode of " + path);
     if (auto written = write_all(fd.get(), text, path); !written)
         return written;
-    if (::fsync(fd.get()) != 0)
+    if (durable == Durable::yes && ::fsync(fd.get()) != 0)
         return system_error(errno, "cannot write to " + path);
     return {};
 }
 
 } // namespace
 
-Result<> replace_file(const std::string& path, const std::string& text, mode_t mode) {
+Result<> replace_file(const std::string& path, const std::string& text, mode_t mode,
+                      Durable durable) {
     const std::string fresh = path + ".new";
-    if (auto written = write_synced(fresh, text, mode); !written) {
+    if (auto written = write_fresh(fresh, text, mode, durable); !written) {
         ::unlink(fresh.c_str());
         return written;
     }
@@ -54,6 +56,8 @@ Result<> replace_file(const std::string& path, const std::string& text, mode_t m
         ::unlink(fresh.c_str());
         return system_error(error, "cannot replace " + path);
     }
+    if (durable == Durable::no)
+        return {};
     const UniqueFd directory(
         ::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory.valid() || ::fsync(directory.get()) != 0)

@@ -10,9 +10,16 @@
 
 namespace llexec::daemon {
 
+/// What of a file is there after a crash of the machine.
+enum class Durable {
+    yes, ///< one of the two, whole
+    no,  ///< whatever the file system has written by then
+};
+
 /// Puts a file in the place of the one of that path, if any: whoever opens the path finds one of
-/// them, whole, also after a crash.
-[[nodiscard]] Result<> replace_file(const std::string& path, const std::string& text, mode_t mode);
+/// them, whole.
+[[nodiscard]] Result<> replace_file(const std::string& path, const std::string& text, mode_t mode,
+                                    Durable durable);
 
 /// All that an open file has. `path` is for messages.
 [[nodiscard]] Result<std::string> read_file(int fd, const std::string& path);

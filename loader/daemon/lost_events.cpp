@@ -61,8 +61,9 @@ void LostEvents::say(const Status& status) {
     told_ = status.events_lost;
     const auto name = name_of(*counters_);
     // Afterwards: what is told twice is better than what is not told.
-    const auto kept = name ? replace_file(file_, fmt::format("{}{}\n", *name, told_), 0600)
-                           : Result<>(std::unexpected(name.error()));
+    const auto kept =
+        name ? replace_file(file_, fmt::format("{}{}\n", *name, told_), 0600, Durable::no)
+             : Result<>(std::unexpected(name.error()));
     if (!kept)
         journal_.say(kept.error(), "the next llexecd will tell lost executions again",
                      Priority::warning);

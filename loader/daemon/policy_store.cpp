@@ -207,7 +207,8 @@ Result<> PolicyStore::keep(const StoredSet& stored) const {
                    {"groups", stored.numbers.groups}};
     // Texts that are not UTF-8 are no policies.
     const std::string text = set.dump(-1, ' ', false, Json::error_handler_t::replace);
-    return replace_file(kept_file(), fmt::format("{}\n{}\n", sha256(text), text), 0600);
+    return replace_file(kept_file(), fmt::format("{}\n{}\n", sha256(text), text), 0600,
+                        Durable::yes);
 }
 
 Result<StoredSet> PolicyStore::last_good() const {

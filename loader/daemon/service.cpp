@@ -408,8 +408,8 @@ class Service {
             lost_.say(**status);
         if (settings_.metrics.empty())
             return;
-        if (auto written =
-                replace_file(settings_.metrics, render_metrics(*status, counters_), 0644);
+        if (auto written = replace_file(settings_.metrics, render_metrics(*status, counters_), 0644,
+                                        Durable::no);
             !written)
             journal_.say(written.error(), "cannot write metrics", Priority::warning);
     }
