@@ -31,8 +31,8 @@ bool finds_inodes_by_number(long type) {
 std::optional<Place> look_at(const std::string& path, const Result<UniqueFd>& opened) {
     if (!opened)
         return Place{.path = path, .error = opened.error().message()};
-    struct statx status{};
-    struct statfs file_system{};
+    struct statx status {};
+    struct statfs file_system {};
     constexpr unsigned wanted = STATX_INO | STATX_MNT_ID_UNIQUE;
     if (::statx(opened->get(), "", AT_EMPTY_PATH, wanted, &status) != 0 ||
         (status.stx_mask & wanted) != wanted || ::fstatfs(opened->get(), &file_system) != 0)
@@ -86,12 +86,14 @@ class NotingLandlock final : public LandlockSyscalls {
     LandlockSyscalls& kernel_;
 };
 
-/// Whether they ask for the same ruleset, and say the same about it.
+/// Whether what was built for one is what the other asks for, and has the same said about it.
 bool say_the_same(const Policy& one, const Policy& other) {
     return one.file == other.file && one.included == other.included &&
            one.handled == other.handled && one.quiet == other.quiet && one.paths == other.paths &&
            one.ports == other.ports && one.enforce.compat == other.enforce.compat &&
-           one.enforce.missing_paths == other.enforce.missing_paths &&
+           // Where one says "error", nothing is missing.
+           (one.enforce.missing_paths == other.enforce.missing_paths ||
+            one.enforce.missing_paths == MissingPaths::error) &&
            one.enforce.log == other.enforce.log &&
            one.enforce.log_position == other.enforce.log_position;
 }

@@ -30,7 +30,7 @@ class Kernel final : public LandlockSyscalls {
     int restrict_self(int, std::uint32_t) override { return -EPERM; }
     Result<UniqueFd> open_path(const std::string& path) override { return open_named(path); }
     int is_directory(int fd) override {
-        struct stat status{};
+        struct stat status {};
         return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) ? 1 : 0;
     }
     int set_no_new_privs() override { return -EPERM; }
@@ -127,6 +127,21 @@ TEST_CASE_METHOD(Cached, "what cannot be told from another object makes a rulese
     policy.paths.push_back({"/proc/self/status", policy_right, false, {}});
     CHECK(made_anew({policy}) == 1);
     CHECK(made_anew({policy}) == 1);
+}
+
+TEST_CASE_METHOD(Cached,
+                 "a policy of which nothing is missing keeps its ruleset when that need not be") {
+    policy.enforce.missing_paths = MissingPaths::error;
+    CHECK(made_anew({policy}) == 1);
+    Policy lenient = policy;
+    lenient.enforce.missing_paths = MissingPaths::warn;
+    CHECK(made_anew({lenient}) == 0);
+    CHECK(made_anew({policy}) == 0);
+    // The other way round it is not known.
+    lenient.name = "q";
+    CHECK(made_anew({lenient}) == 1);
+    lenient.enforce.missing_paths = MissingPaths::error;
+    CHECK(made_anew({lenient}) == 1);
 }
 
 TEST_CASE_METHOD(Cached, "a load that fails costs no ruleset that there was") {
