@@ -17,6 +17,8 @@ namespace {
 void add_paths(const StoredSet& stored, std::vector<WatchedPath>& paths) {
     for (const auto& [path, text] : stored.texts)
         paths.push_back({.path = path, .watch = Watch::content});
+    for (const std::string& path : stored.unread)
+        paths.push_back({.path = path, .watch = Watch::content});
     for (const Policy& policy : stored.set.policies) {
         for (const MatchBlock& block : policy.match) {
             for (const ExePath& exe : block.exes)
@@ -32,10 +34,15 @@ void add_paths(const StoredSet& stored, std::vector<WatchedPath>& paths) {
 
 } // namespace
 
+void Enforcement::begin() {
+    // What cannot be watched is said when policies are.
+    static_cast<void>(setting_.watcher.watch(setting_.also_watch));
+}
+
 Result<> Enforcement::enforce(const StoredSet& stored) {
     setting_.journal.say(stored.set.diagnostics);
     auto applied = stored.set.ok()
-                       ? apply(stored)
+                       ? apply(stored, stored.set.policies)
                        : failure(ErrorKind::policy, fmt::format("the policies in {} have errors",
                                                                 setting_.store.directory()));
     setting_.counters.policies_valid = applied.has_value();
@@ -44,11 +51,11 @@ Result<> Enforcement::enforce(const StoredSet& stored) {
         return settle();
     }
     ++setting_.counters.reloads_failed;
-    refused_ = stored;
+    refused_ = {.stored = stored, .why = applied.error()};
+    // What mends it may be in files that were not watched before.
+    fingerprint_.merge(watch({}));
     if (active_) {
         setting_.journal.say(applied.error(), "nothing is changed");
-        // What mends it may be in files that were not watched before.
-        watch(current_);
         return {};
     }
     // What no other policies could make good.
@@ -67,7 +74,7 @@ Result<> Enforcement::enforce_last_good(const Error& why) {
         return failure(ErrorKind::policy, why.message(),
                        "what was enforced before, if anything, still is");
     }
-    if (auto applied = apply(*kept); !applied)
+    if (auto applied = apply_what_there_is(*kept); !applied)
         return unsupported ? std::unexpected(why) : applied;
     setting_.journal.say(why, "the last good policies are used", Priority::critical);
     return settle();
@@ -75,8 +82,13 @@ Result<> Enforcement::enforce_last_good(const Error& why) {
 
 /// What is done when a set has become the one that is enforced.
 Result<> Enforcement::settle() {
-    if (auto tested = run_self_test(setting_.self_test_program); !tested)
+    auto tested = run_self_test(setting_.self_test_program);
+    setting_.counters.self_test_passed = tested.has_value();
+    if (!tested) {
+        untested_ = tested.error();
         return tested;
+    }
+    untested_.reset();
     if (auto kept = setting_.store.keep(current_); !kept)
         // Fail closed would be to enforce nothing.
         setting_.journal.say(kept.error(), "these policies are not kept for the next start");
@@ -85,24 +97,28 @@ Result<> Enforcement::settle() {
     return {};
 }
 
-/// Makes a valid set the one that is enforced. On an error, what was enforced still is.
-Result<> Enforcement::apply(const StoredSet& stored) {
-    std::vector<Policy> policies = stored.set.policies;
+/// Makes a valid set the one that is enforced, its policies as they are here. On an error, what was
+/// enforced still is.
+Result<> Enforcement::apply(const StoredSet& stored, std::vector<Policy> policies) {
     if (std::ranges::find(policies, self_test_name, &Policy::name) != policies.end())
         return failure(ErrorKind::policy,
                        fmt::format("the name '{}' is llexecd's own", self_test_name));
     policies.push_back(self_test_policy(setting_.self_test_program));
-    // Before anything is looked at, so that no change is missed.
-    watch(stored);
+    // Before anything is looked at, so that no change is missed, nor a mount.
+    Fingerprint fingerprint = watch(stored);
     const auto report = load(policies, setting_.settings.enforce_at, &setting_.owner, &rulesets_);
-    if (!report)
+    if (!report) {
+        // Of what is enforced, it is still the one before that counts.
+        fingerprint_.merge(fingerprint);
         return std::unexpected(report.error());
+    }
     active_ = true;
+    behind_.reset();
     ++setting_.counters.reloads;
     setting_.journal.say(report->notes);
     setting_.journal.say(lint_rescue_shell(stored.set.policies));
     current_ = stored;
-    fingerprint_ = setting_.watcher.fingerprint();
+    fingerprint_ = std::move(fingerprint);
     setting_.journal.say(Priority::notice,
                          fmt::format("generation {}: {} policies enforced at {}",
                                      report->generation, stored.set.policies.size(),
@@ -113,21 +129,56 @@ Result<> Enforcement::apply(const StoredSet& stored) {
     return {};
 }
 
+/// Of a set that was enforced before. What is missing by now may be the work of whoever owns that
+/// path: with missing_paths = "error", he could keep all policies from being enforced. To leave it
+/// out fails closed: nothing is granted on it, and a program is selected by its path.
+Result<> Enforcement::apply_what_there_is(const StoredSet& stored) {
+    auto applied = apply(stored, stored.set.policies);
+    if (applied || applied.error().kind != ErrorKind::policy)
+        return applied;
+    std::vector<Policy> policies = stored.set.policies;
+    for (Policy& policy : policies)
+        policy.enforce.missing_paths = MissingPaths::warn;
+    if (auto again = apply(stored, std::move(policies)); !again)
+        return again;
+    setting_.journal.say(applied.error(),
+                         "what is missing is left out, although missing_paths = \"error\"",
+                         Priority::critical);
+    return {};
+}
+
 void Enforcement::renew() {
     const StoredSet same = current_;
-    if (auto applied = apply(same); !applied) {
+    if (auto applied = apply_what_there_is(same); !applied) {
         ++setting_.counters.reloads_failed;
         setting_.journal.say(applied.error(), "a change of files is not followed");
+        behind_ = applied.error();
     }
 }
 
 Result<> Enforcement::switch_off() {
-    watch({});
     const auto removed = unload(&setting_.owner);
-    if (!removed && removed.error().kind != ErrorKind::unsupported)
-        return std::unexpected(removed.error());
     active_ = false;
+    refused_.reset();
+    behind_.reset();
+    untested_.reset();
+    const bool failed = !removed && removed.error().kind != ErrorKind::unsupported;
+    if (failed) {
+        // Without its pins it cannot be gone on with, whoever still holds what: the next set is
+        // attached anew.
+        const auto status = read_status();
+        active_ = status && status->has_value();
+    }
+    fingerprint_ = watch({});
+    if (failed)
+        return std::unexpected(removed.error());
     return {};
+}
+
+bool Enforcement::wants_retry() const {
+    // What was loaded once, this kernel can load: it may seem to lack something for want of memory.
+    return (behind_ && behind_->kind != ErrorKind::policy) ||
+           (refused_ && refused_->why.kind == ErrorKind::system);
 }
 
 void Enforcement::guard() const {
@@ -140,19 +191,30 @@ void Enforcement::guard() const {
                              Priority::critical);
 }
 
-/// What the policies of a set are about, and those that were refused; and where they are.
-void Enforcement::watch(const StoredSet& stored) {
+/// What the policies are about that are enforced, that were refused, and those of one more set; and
+/// where they are. All of them, for if one more set cannot be loaded, the others go on to count.
+/// What stands at these paths then.
+Enforcement::Fingerprint Enforcement::watch(const StoredSet& more) {
     std::vector<WatchedPath> paths = setting_.also_watch;
-    add_paths(stored, paths);
+    add_paths(more, paths);
+    if (active_)
+        add_paths(current_, paths);
     if (refused_)
-        add_paths(*refused_, paths);
-    if (auto watched = setting_.watcher.watch(paths); !watched)
+        add_paths(refused_->stored, paths);
+    const auto watched = setting_.watcher.watch(paths);
+    if (!watched)
         // Fail-open would be not to enforce; this only means to follow changes later.
         setting_.journal.say(watched.error(), "some changes will not be followed");
+    else if (*watched)
+        setting_.read_again();
+    return setting_.watcher.fingerprint();
 }
 
 bool Enforcement::mounted_over() const {
-    return setting_.watcher.fingerprint() != fingerprint_;
+    return std::ranges::any_of(setting_.watcher.fingerprint(), [&](const auto& now) {
+        const auto before = fingerprint_.find(now.first);
+        return before == fingerprint_.end() || before->second != now.second;
+    });
 }
 
 } // namespace llexec::daemon

@@ -13,8 +13,10 @@
 #include "watcher.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace llexec::daemon {
 
@@ -22,6 +24,12 @@ class Enforcement {
   public:
     /// Called when a set has become the one that is enforced.
     using Loaded = std::function<void(const LoadReport&)>;
+
+    /// The directory's policies, while they cannot be enforced.
+    struct Refused {
+        StoredSet stored;
+        Error why;
+    };
 
     struct Setting {
         const Owner& owner;
@@ -31,6 +39,7 @@ class Enforcement {
         Watcher& watcher;                     ///< told what the policies are about
         Counters& counters;                   ///< its reloads, and the policies' state
         std::vector<WatchedPath> also_watch;  ///< whatever the policies are
+        std::function<void()> read_again;     ///< called when what was read may have changed unseen
         const std::string& self_test_program; ///< what is executed to see whether it is confined
     };
 
@@ -38,14 +47,19 @@ class Enforcement {
     Enforcement(Setting setting, Loaded loaded)
         : setting_(std::move(setting)), loaded_(std::move(loaded)) {}
 
+    /// Watches what does not depend on the policies: before anything is read.
+    void begin();
+
     /// Enforces these policies. If they cannot be, says why, and what is enforced stays; if nothing
     /// is, the last good ones are. An error: nothing is enforced, or the self-test failed.
     [[nodiscard]] Result<> enforce(const StoredSet& stored);
 
-    /// Enforces what is enforced once more: other files may stand at the paths. Says an error.
+    /// Enforces what is enforced once more: other files may stand at the paths. What is missing
+    /// there is left out, whatever the policies say. Says an error.
     void renew();
 
-    /// Enforces nothing. An error, which is not to be taken for success: something still is.
+    /// Enforces nothing. An error, which is not to be taken for success: something may still be
+    /// enforced. active() says whether it is still pinned.
     [[nodiscard]] Result<> switch_off();
 
     /// Guards what is loaded, or does not, as the settings say.
@@ -54,24 +68,34 @@ class Enforcement {
     [[nodiscard]] bool active() const { return active_; }
     /// What is enforced; without a meaning if nothing is.
     [[nodiscard]] const StoredSet& current() const { return current_; }
-    /// The directory's policies, while they cannot be enforced.
-    [[nodiscard]] const std::optional<StoredSet>& refused() const { return refused_; }
+    [[nodiscard]] const std::optional<Refused>& refused() const { return refused_; }
+    /// Why the last renew() failed, until something is enforced anew.
+    [[nodiscard]] const std::optional<Error>& behind() const { return behind_; }
+    /// Why the self-test of what is enforced failed.
+    [[nodiscard]] const std::optional<Error>& self_test_failure() const { return untested_; }
+    /// Whether there is something that could not be done and may be possible a little later.
+    [[nodiscard]] bool wants_retry() const;
     /// Whether a mount has changed what stands at the paths since they were resolved.
     [[nodiscard]] bool mounted_over() const;
 
   private:
-    Result<> apply(const StoredSet& stored);
+    using Fingerprint = std::map<std::string, std::string>;
+
+    Result<> apply(const StoredSet& stored, std::vector<Policy> policies);
+    Result<> apply_what_there_is(const StoredSet& stored);
     Result<> enforce_last_good(const Error& why);
     Result<> settle();
-    void watch(const StoredSet& stored);
+    Fingerprint watch(const StoredSet& more);
 
     Setting setting_;
     Loaded loaded_;
     StoredSet current_;
     RulesetCache rulesets_; ///< of current_
     bool active_ = false;
-    std::optional<StoredSet> refused_;
-    std::vector<std::string> fingerprint_;
+    std::optional<Refused> refused_;
+    std::optional<Error> behind_;
+    std::optional<Error> untested_;
+    Fingerprint fingerprint_; ///< as the paths were resolved last
 };
 
 } // namespace llexec::daemon

@@ -36,7 +36,7 @@ class Writer {
     }
 
     void counter(std::string_view name, std::string_view help, const Status& status,
-                 std::uint64_t PolicyStatus::* member) {
+                 std::uint64_t PolicyStatus::*member) {
         head(name, "counter", help);
         for (const PolicyStatus& policy : status.policies)
             text_ += fmt::format("llexec_{}_total{{policy={}}} {}\n", name, quoted(policy.name),
@@ -86,6 +86,8 @@ std::string render_metrics(const std::optional<Status>& status, const Counters& 
         add_status(writer, *status);
     writer.gauge("policies_valid", "Whether the policies in the directory could be used.",
                  counters.policies_valid ? 1 : 0);
+    writer.gauge("self_test_passed", "Whether the self-test's program was confined, the last time.",
+                 counters.self_test_passed ? 1 : 0);
     writer.gauge("unconfined_processes",
                  "Processes from before their policy, when they were last counted.",
                  counters.unconfined);

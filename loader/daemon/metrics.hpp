@@ -18,6 +18,7 @@ struct Counters {
     std::uint64_t events = 0;           ///< that it read
     std::uint64_t reports_withheld = 0; ///< not written to the journal, because there were too many
     bool policies_valid = true;         ///< of the directory, when it was last read
+    bool self_test_passed = true;       ///< of the policies that are enforced
     std::uint64_t unconfined = 0;       ///< processes that ran before, when they were last counted
 };
 

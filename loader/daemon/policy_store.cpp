@@ -24,22 +24,23 @@ constexpr int format_version = 2;
 /// Trusted files, and what was read of them.
 class RecordingFiles final : public PolicyFiles {
   public:
-    explicit RecordingFiles(std::map<std::string, std::string>& texts) : texts_(texts) {}
+    explicit RecordingFiles(StoredSet& stored) : stored_(stored) {}
 
     Result<std::string> read(const std::string& path) override {
         auto text = trusted_.read(path);
-        if (text) {
-            // Policies are parsed by several threads.
-            const std::lock_guard lock(mutex_);
-            texts_[path] = *text;
-        }
+        // Policies are parsed by several threads.
+        const std::lock_guard lock(mutex_);
+        if (text)
+            stored_.texts[path] = *text;
+        else
+            stored_.unread.push_back(path);
         return text;
     }
 
   private:
     TrustedPolicyFiles trusted_;
     std::mutex mutex_;
-    std::map<std::string, std::string>& texts_;
+    StoredSet& stored_;
 };
 
 /// Files as they were.
@@ -182,7 +183,7 @@ StoredSet PolicyStore::read() const {
         return stored;
     }
     stored.policies = *paths;
-    RecordingFiles files(stored.texts);
+    RecordingFiles files(stored);
     std::vector<PolicyText> texts;
     std::vector<Diagnostic> unreadable;
     for (const std::string& path : *paths) {

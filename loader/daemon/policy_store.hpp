@@ -24,6 +24,7 @@ struct StoredSet {
     PolicySet set;                            ///< its policies may be used if set.ok()
     std::vector<std::string> policies;        ///< paths of the policies' own files
     std::map<std::string, std::string> texts; ///< by path: theirs, and those that they include
+    std::vector<std::string> unread;          ///< files that were asked for and could not be read
     UserNumbers numbers;                      ///< of the names in them
 };
 

@@ -10,6 +10,7 @@
 #include "llexec/events.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/owner.hpp"
+#include "llexec/processes.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
 #include "lost_events.hpp"
@@ -29,11 +30,14 @@
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace llexec::daemon {
 namespace {
@@ -45,6 +49,15 @@ constexpr auto metrics_delay = 1s;
 
 std::string directory_of(const std::string& path) {
     return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+}
+
+/// That of the name, and that of the file which a symbolic link of this name leads to.
+void add_directories(const std::string& path, std::vector<std::string>& to) {
+    to.push_back(directory_of(path));
+    std::error_code error;
+    const auto real = std::filesystem::canonical(path, error);
+    if (!error)
+        to.push_back(directory_of(real.string()));
 }
 
 class Service {
@@ -105,6 +118,11 @@ class Service {
                                                 // Names become numbers when policies are read.
                                                 {"/etc/passwd", Watch::content},
                                                 {"/etc/group", Watch::content}},
+                                 .read_again =
+                                     [this] {
+                                         contents_timer_->set(
+                                             contents_settling_.time(Settling::Clock::now()));
+                                     },
                                  .self_test_program = options_.self_test_program},
             [this](const LoadReport& report) { read_events(!report.replaced); });
         mounts_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
@@ -148,10 +166,13 @@ class Service {
         ::mkdir("/run/llexec", 0755);
         // Of the programs that are attached; they may be replaced.
         say_lost();
+        // Before anything is read, so that no change is missed.
+        enforcement_->begin();
         journal_.begin_reload(Journal::Findings::all);
         read_settings();
         off_ = switched_off();
-        auto done = off_ ? switch_off() : enforcement_->enforce(store_.read());
+        const StoredSet stored = store_.read();
+        auto done = off_ ? switch_off() : enforcement_->enforce(stored);
         journal_.end_reload(true);
         if (!done)
             return done;
@@ -160,14 +181,16 @@ class Service {
             return {};
         if (auto dropped = drop_capabilities(); !dropped)
             return dropped;
-        return confine_self(own_places());
+        return confine_self(own_places(stored));
     }
 
-    [[nodiscard]] OwnPlaces own_places() const {
+    /// With what the policies in the directory are made of, and those that are enforced: the former
+    /// may be mended to include again what the latter did.
+    [[nodiscard]] OwnPlaces own_places(const StoredSet& stored) const {
         OwnPlaces places{.read = {"/etc", "/usr", "/lib", "/lib64", "/proc", "/sys",
                                   // What nss-systemd(8) and libnss-sss read.
                                   "/run/userdb", "/run/host/userdb", "/var/lib/sss/mc",
-                                  directory_of(options_.config), options_.policies},
+                                  options_.policies},
                          .write = {options_.state, "/run/llexec", "/sys/fs/bpf"},
                          .sockets = own_sockets(),
                          .program = options_.self_test_program};
@@ -176,8 +199,10 @@ class Service {
                 std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
             socket != nullptr && *socket == '/')
             places.sockets.emplace_back(socket);
-        for (const auto& [path, text] : enforcement_->current().texts)
-            places.read.push_back(directory_of(path));
+        add_directories(options_.config, places.read);
+        for (const StoredSet* const set : {&stored, &enforcement_->current()})
+            for (const auto& [path, text] : set->texts)
+                add_directories(path, places.read);
         if (!settings_.metrics.empty())
             places.write.push_back(directory_of(settings_.metrics));
         return places;
@@ -210,6 +235,7 @@ class Service {
         journal_.begin_reload(Journal::Findings::all);
         configure(true);
         journal_.end_reload(true);
+        retry_later();
         notify_ready();
     }
 
@@ -223,7 +249,14 @@ class Service {
         action();
         journal_.end_reload(loads() != before);
         settling.answered(Settling::Clock::now());
+        retry_later();
         notify_status();
+    }
+
+    /// What failed for want of memory or the like may go well when that has passed.
+    void retry_later() {
+        if (enforcement_->wants_retry())
+            objects_timer_->set(objects_settling_.time(Settling::Clock::now()));
     }
 
     static std::uint64_t now_us() {
@@ -252,8 +285,7 @@ class Service {
     }
 
     void follow_objects() {
-        if (enforcement_->active())
-            answer(objects_settling_, [this] { resolve(); });
+        answer(objects_settling_, [this] { resolve(); });
     }
 
     /// Unrelated mounts come at any rate, and cost little.
@@ -274,9 +306,13 @@ class Service {
         off_ = switched_off();
         metrics_timer_->set(0ms);
         if (off_) {
-            if (enforcement_->active())
-                if (auto done = switch_off(); !done)
-                    journal_.say(done.error(), "cannot be switched off", Priority::critical);
+            if (!enforcement_->active())
+                return;
+            trouble_.reset();
+            if (auto done = switch_off(); !done) {
+                journal_.say(done.error(), "cannot be switched off", Priority::critical);
+                trouble_ = done.error();
+            }
             return;
         }
         const StoredSet stored = store_.read();
@@ -284,21 +320,24 @@ class Service {
             mean_the_same(stored, enforcement_->current()) &&
             settings_.enforce_at == before.enforce_at)
             return;
-        if (auto done = enforcement_->enforce(stored); !done)
+        trouble_.reset();
+        if (auto done = enforcement_->enforce(stored); !done) {
             journal_.say(done.error(),
                          enforcement_->active() ? "the policies are loaded" : "NOTHING IS ENFORCED",
                          Priority::critical);
+            trouble_ = done.error();
+        }
     }
 
     /// Another file stands at a path that a policy names: the same policies, resolved anew.
     void resolve() {
-        if (!enforcement_->active())
+        if (off_)
             return;
         const auto reloads = counters_.reloads;
         // What could not be loaded may have wanted just that file.
-        if (enforcement_->refused() && enforcement_->refused()->set.ok())
+        if (const auto& refused = enforcement_->refused(); refused && refused->stored.set.ok())
             configure(false);
-        if (counters_.reloads == reloads)
+        if (enforcement_->active() && counters_.reloads == reloads)
             enforcement_->renew();
         metrics_timer_->set(0ms);
     }
@@ -321,16 +360,27 @@ class Service {
     void notify_status() const { ::sd_notifyf(0, "STATUS=%s", status_line().c_str()); }
 
     [[nodiscard]] std::string status_line() const {
-        if (off_ && !enforcement_->active())
-            return fmt::format("switched off by {}: no policy is enforced", *off_);
-        if (!enforcement_->active())
-            return "no policy is enforced";
+        if (!enforcement_->active()) {
+            if (off_ && trouble_)
+                return fmt::format("switched off by {}, but: {}", *off_, trouble_->message());
+            if (off_)
+                return fmt::format("switched off by {}: no policy is enforced", *off_);
+            return "NOTHING IS ENFORCED" + (trouble_ ? ": " + trouble_->message() : "");
+        }
         std::string line =
             fmt::format("{} policies enforced", enforcement_->current().set.policies.size());
         if (off_)
             line += fmt::format("; they could not be switched off, as {} asks for", *off_);
-        if (!counters_.policies_valid)
-            line += fmt::format("; those in {} have errors and are not used", store_.directory());
+        if (const auto& refused = enforcement_->refused())
+            line +=
+                !refused->stored.set.ok()
+                    ? fmt::format("; those in {} have errors and are not used", store_.directory())
+                    : fmt::format("; those in {} are not used: {}", store_.directory(),
+                                  refused->why.message());
+        if (const auto& behind = enforcement_->behind())
+            line += "; a change of files is not followed: " + behind->message();
+        if (const auto& failure = enforcement_->self_test_failure())
+            line += "; they have not passed the " + failure->message();
         if (counters_.unconfined != 0)
             line +=
                 fmt::format("; {} processes from before are not confined", counters_.unconfined);
@@ -398,6 +448,18 @@ class Service {
             lost_.say(**status);
     }
 
+    /// Those that there were may have been restarted: then something was executed.
+    void count_unconfined() {
+        if (counters_.unconfined == 0)
+            return;
+        const auto processes = find_unconfined_processes();
+        // Said when policies are loaded.
+        if (!processes || processes->size() == counters_.unconfined)
+            return;
+        counters_.unconfined = processes->size();
+        notify_status();
+    }
+
     void write_metrics() {
         const auto status = read_status();
         if (!status) {
@@ -406,6 +468,7 @@ class Service {
         }
         if (*status)
             lost_.say(**status);
+        count_unconfined();
         if (settings_.metrics.empty())
             return;
         if (auto written = replace_file(settings_.metrics, render_metrics(*status, counters_), 0644,
@@ -422,6 +485,7 @@ class Service {
     Settings settings_;
     bool failed_ = false;
     std::optional<std::string> off_;
+    std::optional<Error> trouble_; ///< what was asked for last and could not be done
     std::optional<Owner> owner_;
     std::optional<EventLoop> loop_;
     std::optional<Watcher> watcher_;

@@ -52,7 +52,7 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     bool fresh = false;
     const auto watch = [&](int fd, const std::string& of) -> Result<Directory*> {
         // Not by its path: another one may stand there by now.
-        struct stat status{};
+        struct stat status {};
         if (::fstat(fd, &status) != 0)
             return system_error(errno, "cannot look at the directory " + of);
         const std::pair inode{status.st_dev, status.st_ino};
@@ -77,7 +77,7 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     });
     if (!end)
         return std::unexpected(end.error());
-    struct stat status{};
+    struct stat status {};
     if (path.watch != Watch::content || !end->below.empty() ||
         ::fstat(end->fd.get(), &status) != 0 || !S_ISDIR(status.st_mode))
         return fresh;
@@ -88,7 +88,25 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     return fresh;
 }
 
-Result<> Watcher::watch(const std::vector<WatchedPath>& paths) {
+/// Than what is watched now.
+bool Watcher::has_more_contents(const std::map<int, Directory>& directories) const {
+    static const Directory none;
+    const auto adds = [](std::uint8_t flags, std::uint8_t before) {
+        return (flags & ~before & bit(Watch::content)) != 0;
+    };
+    return std::ranges::any_of(directories, [&](const auto& watched) {
+        const auto& [wd, directory] = watched;
+        const auto known = directories_.find(wd);
+        const Directory& before = known != directories_.end() ? known->second : none;
+        return adds(directory.all, before.all) ||
+               std::ranges::any_of(directory.names, [&](const auto& entry) {
+                   const auto name = before.names.find(entry.first);
+                   return adds(entry.second, name != before.names.end() ? name->second : 0);
+               });
+    });
+}
+
+Result<bool> Watcher::watch(const std::vector<WatchedPath>& paths) {
     Directories directories;
     std::optional<Error> error;
     paths_ = paths;
@@ -108,10 +126,11 @@ Result<> Watcher::watch(const std::vector<WatchedPath>& paths) {
     for (const auto& [wd, directory] : directories_)
         if (!directories.by_wd.contains(wd))
             ::inotify_rm_watch(inotify_.get(), wd);
+    const bool more = has_more_contents(directories.by_wd);
     directories_ = std::move(directories.by_wd);
     if (error)
         return std::unexpected(std::move(*error));
-    return {};
+    return more;
 }
 
 void Watcher::note(const inotify_event& event, Changes& changes) const {
@@ -159,14 +178,13 @@ Result<Changes> Watcher::read() {
     }
 }
 
-std::vector<std::string> Watcher::fingerprint() const {
-    std::vector<std::string> result;
-    result.reserve(paths_.size());
+std::map<std::string, std::string> Watcher::fingerprint() const {
+    std::map<std::string, std::string> result;
     for (const WatchedPath& path : paths_) {
-        struct stat status{};
-        result.push_back(::stat(path.path.c_str(), &status) == 0
-                             ? fmt::format("{}:{}", status.st_dev, status.st_ino)
-                             : fmt::format("errno {}", errno));
+        struct stat status {};
+        result.emplace(path.path, ::stat(path.path.c_str(), &status) == 0
+                                      ? fmt::format("{}:{}", status.st_dev, status.st_ino)
+                                      : fmt::format("errno {}", errno));
     }
     return result;
 }

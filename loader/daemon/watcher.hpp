@@ -42,9 +42,10 @@ class Watcher {
     [[nodiscard]] static Result<Watcher> create();
 
     /// Watches these paths from now on, and no others. What changes while this is done is either
-    /// seen by it or told by read(). Kind system: ENOSPC if fs.inotify.max_user_watches is too
-    /// low; then some are not watched.
-    [[nodiscard]] Result<> watch(const std::vector<WatchedPath>& paths);
+    /// seen by it or told by read(). True if it watches contents that it did not watch before: what
+    /// was read of them before this may have changed, and nobody tells. Kind system: ENOSPC if
+    /// fs.inotify.max_user_watches is too low; then some are not watched.
+    [[nodiscard]] Result<bool> watch(const std::vector<WatchedPath>& paths);
 
     /// What has changed since the last call. Does not wait.
     [[nodiscard]] Result<Changes> read();
@@ -52,8 +53,8 @@ class Watcher {
     /// Readable when read() has something to tell.
     [[nodiscard]] int fd() const { return inotify_.get(); }
 
-    /// Identities of what stands at the watched paths, to see whether a mount changed any.
-    [[nodiscard]] std::vector<std::string> fingerprint() const;
+    /// Identities of what stands at the watched paths, by path, to see whether a mount changed any.
+    [[nodiscard]] std::map<std::string, std::string> fingerprint() const;
 
   private:
     explicit Watcher(UniqueFd inotify) : inotify_(std::move(inotify)) {}
@@ -71,6 +72,7 @@ class Watcher {
     Result<bool> walk(const WatchedPath& path, Directories& directories);
     Result<int> add(int directory, const std::string& path);
     void note(const inotify_event& event, Changes& changes) const;
+    [[nodiscard]] bool has_more_contents(const std::map<int, Directory>& directories) const;
 
     UniqueFd inotify_;
     std::map<int, Directory> directories_;

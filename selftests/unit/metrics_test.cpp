@@ -100,15 +100,17 @@ TEST_CASE("metrics of nothing loaded are llexecd's own") {
                                                            .events = 3,
                                                            .reports_withheld = 4,
                                                            .policies_valid = false,
+                                                           .self_test_passed = false,
                                                            .unconfined = 5});
-    for (const char* line :
-         {"llexec_enforcing 0", "llexec_policies_valid 0", "llexec_unconfined_processes 5",
-          "llexec_reloads_total 1", "llexec_reloads_failed_total 2", "llexec_events_total 3",
-          "llexec_reports_withheld_total 4"})
+    for (const char* line : {"llexec_enforcing 0", "llexec_policies_valid 0",
+                             "llexec_self_test_passed 0", "llexec_unconfined_processes 5",
+                             "llexec_reloads_total 1", "llexec_reloads_failed_total 2",
+                             "llexec_events_total 3", "llexec_reports_withheld_total 4"})
         CHECK(has_line(text, line));
     CHECK(text.find("llexec_generation") == std::string::npos);
     CHECK(text.find("llexec_policy_") == std::string::npos);
-    CHECK(has_line(render_metrics(std::nullopt, {}), "llexec_policies_valid 1"));
+    for (const char* line : {"llexec_policies_valid 1", "llexec_self_test_passed 1"})
+        CHECK(has_line(render_metrics(std::nullopt, {}), line));
 }
 
 TEST_CASE("metrics of a generation have its policies and executions") {

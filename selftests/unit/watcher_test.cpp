@@ -244,16 +244,36 @@ TEST_CASE("the descriptor is readable when there is something to tell") {
     CHECK(tree.changed() == "objects");
 }
 
-TEST_CASE("fingerprints are of what stands at the paths, in their order") {
+TEST_CASE("fingerprints are of what stands at the paths") {
     Tree tree;
     tree.watch({{"dir/sub/file", Watch::object}, {"nothing", Watch::object}});
-    const auto before = tree.watcher->fingerprint();
+    auto before = tree.watcher->fingerprint();
     REQUIRE(before.size() == 2);
     tree.write("dir/sub/file");
     CHECK(tree.watcher->fingerprint() == before);
     fs::rename(tree / "dir/sub/file", tree / "nothing");
-    const auto after = tree.watcher->fingerprint();
+    auto after = tree.watcher->fingerprint();
     REQUIRE(after.size() == 2);
-    CHECK(after[0] == before[1]); // no such file
-    CHECK(after[1] == before[0]);
+    CHECK(after[tree / "dir/sub/file"] == before[tree / "nothing"]); // no such file
+    CHECK(after[tree / "nothing"] == before[tree / "dir/sub/file"]);
+}
+
+TEST_CASE("contents that were not watched before are told once") {
+    Tree tree;
+    const auto more = [&](const std::vector<std::pair<std::string, Watch>>& paths) {
+        std::vector<WatchedPath> wanted;
+        for (const auto& [path, how] : paths)
+            wanted.push_back({.path = tree / path, .watch = how});
+        return tree.watcher->watch(wanted).value();
+    };
+    CHECK(more({{"dir/sub/file", Watch::content}}));
+    CHECK_FALSE(more({{"dir/sub/file", Watch::content}}));
+    // In a directory that is watched already, for another name.
+    CHECK(more({{"dir/sub/file", Watch::content}, {"dir/sub/other", Watch::content}}));
+    // All that is in it.
+    CHECK(more({{"dir/sub", Watch::content}}));
+    CHECK_FALSE(more({{"dir/sub", Watch::content}, {"other/sub/file", Watch::object}}));
+    // Which was watched as something else.
+    CHECK(more({{"dir/sub", Watch::content}, {"other/sub/file", Watch::content}}));
+    CHECK_FALSE(more({{"dir/sub", Watch::content}}));
 }

@@ -29,7 +29,8 @@ fs::path built(const std::string& name) {
 
 Place::Place()
     : root("/srv/llexecd." + std::to_string(serial())), policies(root / "policies.d"),
-      config(root / "llexecd.toml"), state(root / "state"), metrics(root / "run/metrics.prom") {
+      config(root / "llexecd.toml"), state(root / "state"), metrics(root / "run/metrics.prom"),
+      self_test(built("libexec/self-test")) {
     unload();
     fs::remove_all(root);
     for (const fs::path& directory : {root, policies, state, root / "run"}) {
@@ -67,8 +68,8 @@ Llexecd::Llexecd(const Place& place, const Arguments& before, const InChild& in_
     for (const std::string& argument :
          {built("llexecd").string(), std::string("--config"), place.config.string(),
           std::string("--policies"), place.policies.string(), std::string("--state"),
-          place.state.string(), std::string("--self-test-program"),
-          built("libexec/self-test").string(), std::string("--log"), std::string("json")})
+          place.state.string(), std::string("--self-test-program"), place.self_test.string(),
+          std::string("--log"), std::string("json")})
         arguments.push_back(argument);
     process_ = std::make_unique<Process>(arguments, [&] {
         ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
@@ -91,9 +92,17 @@ void Llexecd::receive() {
         const auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
         if (size <= 0)
             return;
-        notified_.append(buffer.data(), static_cast<std::size_t>(size));
-        notified_ += "\n";
+        const std::string message(buffer.data(), static_cast<std::size_t>(size));
+        const std::string name = "STATUS=";
+        if (const auto at = ("\n" + message).find("\n" + name); at != std::string::npos)
+            status_line_ = message.substr(at + name.size());
+        notified_ += message + "\n";
     }
+}
+
+std::string Llexecd::status_line() {
+    receive();
+    return status_line_;
 }
 
 bool Llexecd::has_notified(const std::string& line) {

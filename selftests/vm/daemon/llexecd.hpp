@@ -28,6 +28,7 @@ class Place {
     fs::path config;
     fs::path state;
     fs::path metrics;
+    fs::path self_test; ///< the program of the self-test
 };
 
 class Llexecd {
@@ -43,6 +44,8 @@ class Llexecd {
     [[nodiscard]] bool is_ready();
     /// Whether it has said that since it was started, or the last call of the same: "READY=1".
     [[nodiscard]] bool has_notified(const std::string& line);
+    /// What it has told last about itself: the rest of "STATUS=".
+    [[nodiscard]] std::string status_line();
     /// Makes it read everything again. Whether it is ready then.
     [[nodiscard]] bool reload();
     void kill() const { process_->kill(); }
@@ -62,6 +65,7 @@ class Llexecd {
     fs::path log_;
     int socket_ = -1;
     std::string notified_;
+    std::string status_line_;
     std::unique_ptr<Process> process_;
 };
 

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -39,6 +40,37 @@ std::string field_of(pid_t pid, const std::string& name) {
             return line.substr(line.find_last_of("\t ") + 1);
     return {};
 }
+
+std::string text_of(const fs::path& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// The second number that a process has no descriptor of.
+rlim_t second_free_descriptor(pid_t pid) {
+    const fs::path descriptors = "/proc/" + std::to_string(pid) + "/fd";
+    int free = 0;
+    for (rlim_t number = 0;; ++number)
+        if (!fs::is_symlink(descriptors / std::to_string(number)) && ++free == 2)
+            return number;
+}
+
+const fs::path off = "/etc/llexec/off";
+
+/// The file that switches llexec off, there and gone.
+class OffFile {
+  public:
+    OffFile() { fs::create_directories(off.parent_path()); }
+    OffFile(const OffFile&) = delete;
+    OffFile& operator=(const OffFile&) = delete;
+    ~OffFile() { set(false); }
+    static void set(bool there) {
+        if (there)
+            write_file(off, "");
+        else
+            fs::remove(off);
+    }
+};
 
 /// Executions of a program, all the time.
 class Storm {
@@ -239,9 +271,7 @@ TEST_CASE_METHOD(Service, "a restart and a crash leave no execution unconfined")
 
 TEST_CASE_METHOD(Service, "llexecd of another version takes over, with no execution unconfined") {
     place.put("p", world.policy());
-    {
-        REQUIRE(Llexecd(place).is_ready());
-    }
+    { REQUIRE(Llexecd(place).is_ready()); }
     Storm storm(world);
     REQUIRE(pretend_other_version(false));
     Llexecd daemon(place);
@@ -290,6 +320,47 @@ TEST_CASE_METHOD(Service, "processes from before are told at the start and at a 
     old.wait();
     REQUIRE(daemon.reload());
     CHECK(told() == 2);
+}
+
+TEST_CASE_METHOD(Service, "what runs confined keeps the policy of its start, and is not listed") {
+    const fs::path stop = world.open / "stop";
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    Process old({world.program, "wait:" + stop.string(), world.read_open, world.read_closed});
+    CHECK(eventually([] { return status_of("p")["applied"] == 1; }));
+    place.put("p", match_exe(world.program) + only(world.root));
+    REQUIRE(daemon.reload());
+    CHECK(unconfined());
+    CHECK(status()["unconfined"].empty());
+    place.remove("p");
+    REQUIRE(daemon.reload());
+    write_file(stop, "");
+    CHECK(world.confined(old.wait()));
+}
+
+TEST_CASE_METHOD(Service, "a process from before that was restarted is not counted any more") {
+    const fs::path stop = world.root / "stop";
+    Process old({world.program, "wait:" + stop.string()});
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const auto counts = [&](const std::string& number) {
+        return eventually([&] {
+            return text_of(place.metrics).find("llexec_unconfined_processes " + number + "\n") !=
+                   std::string::npos;
+        });
+    };
+    const auto says_so = [&] {
+        return daemon.status_line().find("1 processes from before") != std::string::npos;
+    };
+    CHECK(counts("1"));
+    CHECK(says_so());
+    write_file(stop, "");
+    old.wait();
+    CHECK(confined());
+    CHECK(counts("0"));
+    CHECK(eventually([&] { return !says_so(); }));
 }
 
 TEST_CASE_METHOD(Service, "each execution is reported with all that is known of it") {
@@ -452,8 +523,7 @@ TEST_CASE_METHOD(Service, "an idle llexecd does not wake up") {
 
 TEST_CASE_METHOD(Service, "a file switches llexecd off, and its removal on again") {
     place.put("p", world.policy());
-    const fs::path off = "/etc/llexec/off";
-    fs::create_directories(off.parent_path());
+    const OffFile off_file;
     write_file(off, "");
     {
         Llexecd daemon(place);
@@ -467,13 +537,11 @@ TEST_CASE_METHOD(Service, "a file switches llexecd off, and its removal on again
         CHECK(eventually([&] { return unconfined(); }));
         CHECK(eventually([&] { return status()["loaded"] == false; }));
     }
-    fs::remove(off);
 }
 
 TEST_CASE_METHOD(Service, "switched on again with invalid policies, the last good ones are used") {
     place.put("p", world.policy());
-    const fs::path off = "/etc/llexec/off";
-    fs::create_directories(off.parent_path());
+    const OffFile off_file;
     Llexecd daemon(place);
     REQUIRE(daemon.is_ready());
     write_file(off, "");
@@ -502,9 +570,7 @@ TEST_CASE_METHOD(Service, "a set that lacks a file is loaded when the file is th
 
 TEST_CASE_METHOD(Service, "a policy that this kernel cannot enforce does not keep the others out") {
     place.put("p", world.policy());
-    {
-        REQUIRE(Llexecd(place).is_ready());
-    }
+    { REQUIRE(Llexecd(place).is_ready()); }
     unload();
     // A right that no kernel has yet.
     place.put("p", match_exe(world.program) + enforce("compat = \"strict\"") +
@@ -513,4 +579,108 @@ TEST_CASE_METHOD(Service, "a policy that this kernel cannot enforce does not kee
     REQUIRE(daemon.is_ready());
     CHECK(daemon.said("the last good policies are used").size() == 1);
     CHECK(confined());
+}
+
+TEST_CASE_METHOD(Service, "a switch-off that fails is said, and switching on again enforces") {
+    place.put("p", world.policy());
+    const OffFile off_file;
+    load({{"p", world.policy()}}, committing);
+    // Holds a map, whatever becomes of the pins.
+    const Process follower({cli(), "events", "--follow"});
+    std::this_thread::sleep_for(std::chrono::seconds(1) * slowness());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(confined());
+    off_file.set(true);
+    // It waits ten seconds for them.
+    CHECK((eventually([&] { return !daemon.said("cannot be switched off").empty(); }) ||
+           eventually([&] { return !daemon.said("cannot be switched off").empty(); })));
+    CHECK(unconfined());
+    CHECK(eventually([&] {
+        return daemon.status_line().find("but: all pins are removed") != std::string::npos;
+    }));
+    off_file.set(false);
+    CHECK(eventually([&] { return confined(); }));
+    CHECK(eventually([&] { return daemon.status_line().starts_with("1 policies enforced"); }));
+}
+
+TEST_CASE_METHOD(Service,
+                 "switched on with policies that cannot be used, they are taken when mended") {
+    const fs::path common = place.root / "common.toml";
+    write_file(common, "nonsense");
+    place.put("p", "include = [\"../common.toml\", \"../missing/other.toml\"]\n" +
+                       match_exe(world.program));
+    const OffFile off_file;
+    off_file.set(true);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(daemon.status_line().starts_with("switched off by "));
+    off_file.set(false);
+    REQUIRE(eventually([&] { return !daemon.said("NOTHING IS ENFORCED").empty(); }));
+    CHECK(eventually(
+        [&] { return daemon.status_line().starts_with("NOTHING IS ENFORCED: the policies in "); }));
+    CHECK(unconfined());
+    write_file(common, "abi = 9\n" + only(world.open));
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    CHECK(unconfined());
+    fs::create_directories(place.root / "missing");
+    fs::permissions(place.root / "missing", fs::perms{0755});
+    write_file(place.root / "missing/other.toml", "abi = 9\n" + only(world.open));
+    CHECK(eventually([&] { return confined(); }));
+    CHECK(eventually([&] { return daemon.status_line().starts_with("1 policies enforced"); }));
+}
+
+TEST_CASE_METHOD(Service,
+                 "what cannot be read for want of descriptors is read when there are some") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const fs::path link = world.root / "link";
+    rlimit before{};
+    REQUIRE(::prlimit(daemon.pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+    // One more than it has, to tell its status.
+    const rlimit few{.rlim_cur = second_free_descriptor(daemon.pid()), .rlim_max = before.rlim_max};
+    REQUIRE(::prlimit(daemon.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    place_program(world.root / "fresh");
+    fs::rename(world.root / "fresh", world.program);
+    fs::create_hard_link(world.program, link);
+    CHECK(eventually([&] {
+        return daemon.status_line().find("a change of files is not followed: ") !=
+               std::string::npos;
+    }));
+    CHECK(world.unconfined(run(world.look(link))));
+    CHECK(daemon.status_line().find("have errors") == std::string::npos);
+    REQUIRE(::prlimit(daemon.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+    CHECK(eventually([&] { return world.confined(run(world.look(link))); }));
+    CHECK(eventually([&] { return daemon.status_line() == "1 policies enforced"; }));
+}
+
+TEST_CASE_METHOD(Service, "files that links lead to are read at a reload as at the start") {
+    const fs::path elsewhere = place.root.string() + ".elsewhere";
+    fs::create_directories(elsewhere);
+    fs::permissions(elsewhere, fs::perms{0755});
+    const auto move = [&](const fs::path& file) {
+        fs::rename(file, elsewhere / file.filename());
+        fs::create_symlink(elsewhere / file.filename(), file);
+    };
+    place.put("p", "include = [\"../common.toml\"]\n" + match_exe(world.program));
+    write_file(place.root / "common.toml", "abi = 9\n" + only(world.open));
+    for (const fs::path& file :
+         {place.config, place.policies / "p.toml", place.root / "common.toml"})
+        move(file);
+    const OffFile off_file;
+    for (const bool starts_off : {false, true}) {
+        CAPTURE(starts_off);
+        unload();
+        off_file.set(starts_off);
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        off_file.set(false);
+        CHECK(eventually([&] { return confined(); }));
+        REQUIRE(daemon.reload());
+        for (const char* const part : {"nothing is changed", "settings are not changed"})
+            CHECK(daemon.said(part).empty());
+        CHECK(daemon.status_line() == "1 policies enforced");
+    }
+    fs::remove_all(elsewhere);
 }

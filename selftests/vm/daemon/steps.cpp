@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace llexec::vmtest {
@@ -44,10 +45,12 @@ constexpr std::array<Call, 18> step_calls{{{"bpf", SYS_bpf},
                                            {"landlock_restrict_self", SYS_landlock_restrict_self},
                                            {"capset", SYS_capset}}};
 
-int install_filter() {
+constexpr Call watch_call{"inotify_add_watch", SYS_inotify_add_watch};
+
+int install_filter(const std::vector<Call>& calls) {
     std::vector<sock_filter> code{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
-    for (const Call& call : step_calls) {
+    for (const Call& call : calls) {
         code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 1));
         code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
     }
@@ -91,6 +94,15 @@ int receive_descriptor(int socket) {
     return fd;
 }
 
+std::vector<Call> calls_of(const std::string& only) {
+    std::vector<Call> calls(step_calls.begin(), step_calls.end());
+    calls.push_back(watch_call);
+    std::erase_if(calls, [&](const Call& call) {
+        return only.empty() ? call.number == watch_call.number : call.name != only;
+    });
+    return calls;
+}
+
 void let_go(int listener, std::uint64_t id) {
     seccomp_notif_resp answer{
         .id = id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
@@ -100,7 +112,7 @@ void let_go(int listener, std::uint64_t id) {
 
 } // namespace
 
-Steps::Steps() {
+Steps::Steps(std::string only) : only_(std::move(only)) {
     std::array<int, 2> sockets{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) == 0);
     here_ = sockets[0];
@@ -113,8 +125,8 @@ Steps::~Steps() {
 }
 
 InChild Steps::in_child() const {
-    return [socket = there_] {
-        const int listener = install_filter();
+    return [socket = there_, calls = calls_of(only_)] {
+        const int listener = install_filter(calls);
         if (listener < 0 || !send_descriptor(socket, listener))
             ::_exit(126);
     };
@@ -140,13 +152,19 @@ std::optional<std::string> Steps::next() {
         return std::nullopt;
     }
     stopped_ = call.id;
-    const auto* const known =
-        std::ranges::find(step_calls, static_cast<std::uint32_t>(call.data.nr), &Call::number);
-    return known != step_calls.end() ? known->name : "(unknown)";
+    const auto calls = calls_of(only_);
+    const auto known =
+        std::ranges::find(calls, static_cast<std::uint32_t>(call.data.nr), &Call::number);
+    return known != calls.end() ? known->name : "(unknown)";
 }
 
 void Steps::go_on() {
     let_go(listener_, stopped_);
+}
+
+void Steps::fail(int error) {
+    seccomp_notif_resp answer{.id = stopped_, .val = 0, .error = -error, .flags = 0};
+    ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 } // namespace llexec::vmtest

@@ -19,7 +19,10 @@ using Calls = std::map<std::string, int>;
 /// seccomp(2). What it forks is never stopped for long.
 class Steps {
   public:
-    Steps();
+    Steps() : Steps(std::string()) {}
+    /// Stops it at no other system call than this one; at those that change something, if it is
+    /// empty.
+    explicit Steps(std::string only);
     Steps(const Steps&) = delete;
     Steps& operator=(const Steps&) = delete;
     /// What the program calls from now on fails: it is to end before.
@@ -34,8 +37,11 @@ class Steps {
     [[nodiscard]] std::optional<std::string> next();
     /// Lets it make the call that next() told of.
     void go_on();
+    /// Makes that call fail.
+    void fail(int error);
 
   private:
+    std::string only_;
     int here_ = -1;
     int there_ = -1;
     int listener_ = -1;

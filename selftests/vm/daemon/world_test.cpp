@@ -299,6 +299,42 @@ TEST_CASE_METHOD(Following, "what stands at a path of one policy cannot undo ano
     CHECK(both());
 }
 
+TEST_CASE_METHOD(Following, "a path that its owner removes cannot undo policies that want it") {
+    const fs::path home = world.root / "home";
+    const fs::path data = home / "data";
+    fs::create_directories(data);
+    REQUIRE(::chown(home.c_str(), 1234, 1234) == 0);
+    place.put("p", world.policy());
+    const fs::path other = world.root / "other";
+    place_program(other);
+    place.put("q", match_exe(other) + enforce("missing_paths = \"error\"") + only(world.open) +
+                       "[[path_beneath]]\nallowed_access = [\"make_reg\"]\nparent = [\"" +
+                       data.string() + "\"]\n");
+    const auto left_out = [](const Llexecd& daemon) {
+        const auto said = daemon.said("what is missing is left out");
+        return said.size() == 1 && said[0]["PRIORITY"] == 2;
+    };
+    {
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        fs::remove(data);
+        CHECK(eventually([&] { return left_out(daemon); }));
+        // Other changes are followed.
+        upgrade(world.program);
+        fs::create_hard_link(world.program, world.root / "link");
+        CHECK(eventually([&] { return confined(world.root / "link"); }));
+        CHECK(confined(other));
+    }
+    unload();
+    CHECK_FALSE(confined(world.program));
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(daemon.said("the last good policies are used").size() == 1);
+    CHECK(left_out(daemon));
+    CHECK(confined(world.program));
+    CHECK(confined(other));
+}
+
 TEST_CASE_METHOD(Following, "a link of a user leads a policy to nothing but that user's files") {
     constexpr uid_t user = 1234;
     const fs::path other = world.root / "other";
