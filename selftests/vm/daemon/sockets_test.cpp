@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "policies.hpp"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -44,7 +45,60 @@ class Listener {
     int fd_;
 };
 
+fs::path confined_connect() {
+    return fs::read_symlink("/proc/self/exe").parent_path() / "confined_connect";
+}
+
+/// Somebody who listens at a port of this machine.
+class Port {
+  public:
+    Port() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+        REQUIRE(::listen(fd_, 16) == 0);
+        socklen_t size = sizeof(address);
+        REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+        number = ntohs(address.sin_port);
+    }
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    ~Port() { ::close(fd_); }
+
+    int number = 0;
+
+  private:
+    int fd_;
+};
+
 } // namespace
+
+TEST_CASE("llexecd has no files, programs and networks but its own") {
+    const World world(ext4());
+    fs::create_directories("/run/llexec");
+    const Port port;
+    const Arguments granted{"read:/etc/passwd", "read:/run/llexec", "write:/run/llexec/test-file"};
+    const Arguments others{world.read_open, "write:" + (world.open / "file").string(),
+                           "write:/etc/llexec-test-file", "execute:" + world.program.string(),
+                           "tcp:" + std::to_string(port.number)};
+    for (const std::string how : {"free", "confined"}) {
+        Arguments arguments{confined_connect(), how};
+        arguments.insert(arguments.end(), granted.begin(), granted.end());
+        arguments.insert(arguments.end(), others.begin(), others.end());
+        const Ended ended = run(arguments);
+        CAPTURE(ended.out, ended.err);
+        CHECK(ended.code() == 0);
+        for (const std::string thread : {"main ", "other "}) {
+            for (const std::string& word : granted)
+                CHECK(ended[thread + word] == "allowed");
+            for (const std::string& word : others)
+                CHECK(ended[thread + word] == (how == "free" ? "allowed" : "denied"));
+        }
+    }
+    fs::remove("/run/llexec/test-file");
+    fs::remove("/etc/llexec-test-file");
+}
 
 TEST_CASE("llexecd reaches the journal and databases of users, and no other sockets of /run") {
     const Arguments granted{
@@ -68,8 +122,7 @@ TEST_CASE("llexecd reaches the journal and databases of users, and no other sock
             words.push_back(word);
         }
     const auto connect = [&](const std::string& how) {
-        Arguments arguments{fs::read_symlink("/proc/self/exe").parent_path() / "confined_connect",
-                            how};
+        Arguments arguments{confined_connect(), how};
         arguments.insert(arguments.end(), words.begin(), words.end());
         return run(arguments);
     };
