@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "service.hpp"
 
-#include "cgroups.hpp"
+#include "account.hpp"
 #include "confinement.hpp"
 #include "enforcement.hpp"
 #include "event_loop.hpp"
-#include "files.hpp"
 #include "llexec/attach.hpp"
-#include "llexec/events.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/owner.hpp"
-#include "llexec/processes.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
-#include "lost_events.hpp"
 #include "metrics.hpp"
 #include "policy_store.hpp"
-#include "reporter.hpp"
-#include "self_test.hpp"
 #include "settling.hpp"
 #include "watcher.hpp"
 
@@ -44,9 +38,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Counters are written at most this often.
-constexpr auto metrics_delay = 1s;
-
 std::string directory_of(const std::string& path) {
     return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
 }
@@ -63,8 +54,7 @@ void add_directories(const std::string& path, std::vector<std::string>& to) {
 class Service {
   public:
     Service(const Options& options, const Journal& journal)
-        : options_(options), journal_(journal), store_(options.policies, options.state),
-          reporter_(journal, cgroup_path), lost_(journal, "/run/llexec/events-lost") {}
+        : options_(options), journal_(journal), store_(options.policies, options.state) {}
 
     ExitCode run() {
         if (auto prepared = prepare(); !prepared) {
@@ -76,13 +66,13 @@ class Service {
             ::sd_notifyf(0, "STATUS=cannot start: %s", started.error().message().c_str());
             return exit_code(started.error().kind);
         }
-        notify_ready();
+        account_->notify_ready();
         if (auto ended = loop_->run(); !ended) {
             journal_.say(ended.error(), "cannot go on");
             return ExitCode::runtime_error;
         }
         ::sd_notify(0, "STOPPING=1");
-        write_metrics();
+        account_->write_metrics();
         journal_.say(Priority::notice,
                      enforcement_->active() ? "stopped; enforcement goes on" : "stopped");
         // To be started again.
@@ -124,7 +114,18 @@ class Service {
                                              contents_settling_.time(Settling::Clock::now()));
                                      },
                                  .self_test_program = options_.self_test_program},
-            [this](const LoadReport& report) { read_events(!report.replaced); });
+            [this](const LoadReport& report) { account_->read_events(!report.replaced); });
+        account_.emplace(Account::Setting{.journal = journal_,
+                                          .owner = *owner_,
+                                          .loop = *loop_,
+                                          .store = store_,
+                                          .settings = settings_,
+                                          .enforcement = enforcement_,
+                                          .off = off_,
+                                          .trouble = trouble_,
+                                          .counters = counters_});
+        if (auto begun = account_->begin(); !begun)
+            return begun;
         mounts_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
         if (!mounts_.valid())
             return system_error(errno, "cannot open /proc/self/mountinfo");
@@ -144,12 +145,10 @@ class Service {
     }
 
     Result<> add_timers() {
-        const std::array<std::pair<EventLoop::Timer**, void (Service::*)()>, 5> wanted{
+        const std::array<std::pair<EventLoop::Timer**, void (Service::*)()>, 3> wanted{
             {{&objects_timer_, &Service::follow_objects},
              {&contents_timer_, &Service::follow_contents},
-             {&mount_timer_, &Service::follow_mounts},
-             {&metrics_timer_, &Service::write_metrics},
-             {&withheld_timer_, &Service::say_withheld}}};
+             {&mount_timer_, &Service::follow_mounts}}};
         for (const auto& [timer, handler] : wanted) {
             const auto added = loop_->add_timer([this, handler] { (this->*handler)(); });
             if (!added)
@@ -165,7 +164,7 @@ class Service {
         // is there.
         ::mkdir("/run/llexec", 0755);
         // Of the programs that are attached; they may be replaced.
-        say_lost();
+        account_->say_lost();
         // Before anything is read, so that no change is missed.
         enforcement_->begin();
         journal_.begin_reload(Journal::Findings::all);
@@ -176,7 +175,7 @@ class Service {
         journal_.end_reload(true);
         if (!done)
             return done;
-        metrics_timer_->set(0ms);
+        account_->write_metrics_soon();
         if (!options_.confine)
             return {};
         if (auto dropped = drop_capabilities(); !dropped)
@@ -224,7 +223,7 @@ class Service {
             if (parsed.settings)
                 settings_ = std::move(*parsed.settings);
         }
-        reporter_.set_report(settings_.report);
+        account_->set_report(settings_.report);
     }
 
     // -- Changes -----------------------------------------------------------
@@ -236,7 +235,7 @@ class Service {
         configure(true);
         journal_.end_reload(true);
         retry_later();
-        notify_ready();
+        account_->notify_ready();
     }
 
     /// What is done because of a change that was seen.
@@ -250,7 +249,7 @@ class Service {
         journal_.end_reload(loads() != before);
         settling.answered(Settling::Clock::now());
         retry_later();
-        notify_status();
+        account_->notify_status();
     }
 
     /// What failed for want of memory or the like may go well when that has passed.
@@ -304,7 +303,7 @@ class Service {
         if (enforcement_->active() && settings_.protect != before.protect)
             enforcement_->guard();
         off_ = switched_off();
-        metrics_timer_->set(0ms);
+        account_->write_metrics_soon();
         if (off_) {
             if (!enforcement_->active())
                 return;
@@ -339,12 +338,12 @@ class Service {
             configure(false);
         if (enforcement_->active() && counters_.reloads == reloads)
             enforcement_->renew();
-        metrics_timer_->set(0ms);
+        account_->write_metrics_soon();
     }
 
     Result<> switch_off() {
-        drop_events();
-        say_lost();
+        account_->drop_events();
+        account_->say_lost();
         auto done = enforcement_->switch_off();
         // Not before it is true.
         if (done)
@@ -353,135 +352,9 @@ class Service {
         return done;
     }
 
-    // -- Telling -----------------------------------------------------------
-
-    void notify_ready() const { ::sd_notifyf(0, "READY=1\nSTATUS=%s", status_line().c_str()); }
-
-    void notify_status() const { ::sd_notifyf(0, "STATUS=%s", status_line().c_str()); }
-
-    [[nodiscard]] std::string status_line() const {
-        if (!enforcement_->active()) {
-            if (off_ && trouble_)
-                return fmt::format("switched off by {}, but: {}", *off_, trouble_->message());
-            if (off_)
-                return fmt::format("switched off by {}: no policy is enforced", *off_);
-            return "NOTHING IS ENFORCED" + (trouble_ ? ": " + trouble_->message() : "");
-        }
-        std::string line =
-            fmt::format("{} policies enforced", enforcement_->current().set.policies.size());
-        if (off_)
-            line += fmt::format("; they could not be switched off, as {} asks for", *off_);
-        if (const auto& refused = enforcement_->refused())
-            line +=
-                !refused->stored.set.ok()
-                    ? fmt::format("; those in {} have errors and are not used", store_.directory())
-                    : fmt::format("; those in {} are not used: {}", store_.directory(),
-                                  refused->why.message());
-        if (const auto& behind = enforcement_->behind())
-            line += "; a change of files is not followed: " + behind->message();
-        if (const auto& failure = enforcement_->self_test_failure())
-            line += "; they have not passed the " + failure->message();
-        if (counters_.unconfined != 0)
-            line +=
-                fmt::format("; {} processes from before are not confined", counters_.unconfined);
-        return line;
-    }
-
-    void read_events(bool fresh) {
-        if (events_ && !fresh)
-            return;
-        drop_events();
-        auto reader = EventReader::open(&*owner_);
-        if (!reader) {
-            // Enforcement does not depend on it.
-            journal_.say(reader.error(), "executions are not reported", Priority::critical);
-            return;
-        }
-        events_.emplace(std::move(*reader));
-        if (auto added = loop_->on_poll(events_->fd(), EPOLLIN, [this] { report_events(); });
-            !added) {
-            journal_.say(added.error(), "executions are not reported", Priority::critical);
-            events_.reset();
-            return;
-        }
-        // There is room for more of them at once.
-        report_events();
-    }
-
-    void drop_events() {
-        if (!events_)
-            return;
-        loop_->forget(events_->fd());
-        events_.reset();
-    }
-
-    void report_events() {
-        const auto now = Reporter::Clock::now();
-        const auto count = events_->poll(0ms, [&](const Event& event) {
-            if (event.policy != self_test_name || event.error != 0)
-                reporter_.say(event, now);
-        });
-        if (!count) {
-            journal_.say(count.error(), "executions are not reported any more");
-            drop_events();
-            return;
-        }
-        counters_.events += *count;
-        metrics_timer_->set(metrics_delay);
-        say_withheld();
-    }
-
-    void say_withheld() {
-        const auto now = Reporter::Clock::now();
-        if (const auto next = reporter_.say_withheld(now))
-            withheld_timer_->set(
-                std::chrono::duration_cast<std::chrono::milliseconds>(*next - now) + 1ms);
-        counters_.reports_withheld = reporter_.withheld();
-    }
-
-    void say_lost() {
-        const auto status = read_status();
-        if (!status)
-            journal_.say(status.error(), "it is not known how many executions were not reported",
-                         Priority::warning);
-        else if (*status)
-            lost_.say(**status);
-    }
-
-    /// Those that there were may have been restarted: then something was executed.
-    void count_unconfined() {
-        if (counters_.unconfined == 0)
-            return;
-        const auto processes = find_unconfined_processes();
-        // Said when policies are loaded.
-        if (!processes || processes->size() == counters_.unconfined)
-            return;
-        counters_.unconfined = processes->size();
-        notify_status();
-    }
-
-    void write_metrics() {
-        const auto status = read_status();
-        if (!status) {
-            journal_.say(status.error(), "cannot read the counters");
-            return;
-        }
-        if (*status)
-            lost_.say(**status);
-        count_unconfined();
-        if (settings_.metrics.empty())
-            return;
-        if (auto written = replace_file(settings_.metrics, render_metrics(*status, counters_), 0644,
-                                        Durable::no);
-            !written)
-            journal_.say(written.error(), "cannot write metrics", Priority::warning);
-    }
-
     const Options& options_;
     const Journal& journal_;
     PolicyStore store_;
-    Reporter reporter_;
-    LostEvents lost_;
     Settings settings_;
     bool failed_ = false;
     std::optional<std::string> off_;
@@ -490,13 +363,11 @@ class Service {
     std::optional<EventLoop> loop_;
     std::optional<Watcher> watcher_;
     std::optional<Enforcement> enforcement_;
-    std::optional<EventReader> events_;
+    std::optional<Account> account_;
     UniqueFd mounts_;
     EventLoop::Timer* objects_timer_ = nullptr;
     EventLoop::Timer* contents_timer_ = nullptr;
     EventLoop::Timer* mount_timer_ = nullptr;
-    EventLoop::Timer* metrics_timer_ = nullptr;
-    EventLoop::Timer* withheld_timer_ = nullptr;
     // Each for itself: one who can rename files does not delay what root writes.
     Settling contents_settling_;
     Settling objects_settling_;
