@@ -239,6 +239,9 @@ static long attempt(__u32 i, struct decision *decision)
 	decision->result = 0;
 	if (!decision->generation)
 		return 1; /* Nothing is enforced. */
+	/* Nothing of this generation is staged yet: what was asked for counts again. */
+	if (decision->execution->generation != decision->generation)
+		decision->files |= ASKED_FOR;
 
 	decision->result = select_policies(decision);
 	if (decision->result)

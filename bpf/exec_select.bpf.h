@@ -89,11 +89,8 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 
 	inode_id(bprm->file->f_inode, &final);
 	if (!same_inode(&final, &execution->asked_for.inode)) {
-		/* A script is staged again if the generation changed meanwhile. */
-		__u32 files = execution->generation == current_generation() ? FINAL :
-									      ASKED_FOR | FINAL;
-
-		error = decide(bprm, execution, files, true);
+		/* With what was asked for, if the generation changed since that was staged. */
+		error = decide(bprm, execution, FINAL, true);
 		if (error)
 			return refuse(error);
 	}

@@ -35,9 +35,12 @@ std::uint64_t executions() {
 /// A program, and files in directories of their own.
 class RaceWorld {
   public:
-    RaceWorld() : root(ext4().mount / "race_tests"), program(root / "bin/program") {
+    RaceWorld()
+        : root(ext4().mount / "race_tests"), program(root / "bin/program"),
+          script(root / "bin/script") {
         fs::remove_all(root);
         place_small_probe(program);
+        write_file(script, "#!" + program.string() + "\n", fs::perms{0755});
         for (const std::string& name : names()) {
             fs::create_directories(root / name);
             write_file(root / name / "file", "content\n");
@@ -72,11 +75,12 @@ class RaceWorld {
         return result;
     }
     /// A policy for the program, which can read these files and no others.
-    [[nodiscard]] std::string policy(unsigned files) const {
+    [[nodiscard]] std::string policy(unsigned files) const { return policy(program, files); }
+    [[nodiscard]] std::string policy(const fs::path& exe, unsigned files) const {
         std::string parents;
         for (const fs::path& directory : directories(files))
             parents += (parents.empty() ? "\"" : ", \"") + directory.string() + "\"";
-        return match_exe(program) +
+        return match_exe(exe) +
                "[[ruleset]]\nhandled_access_fs = [\"read_file\"]\n[[path_beneath]]\n"
                "allowed_access = [\"read_file\"]\nparent = [" +
                parents + "]\n";
@@ -85,6 +89,7 @@ class RaceWorld {
 
     fs::path root;
     fs::path program;
+    fs::path script; ///< its interpreter is `program`
 };
 
 void say(const std::string& what, const std::string& point, const Storm& storm,
@@ -232,6 +237,32 @@ TEST_CASE("races: policies that are loaded again") {
     CHECK(storm.could_read(in_a) > 0);
     CHECK(storm.could_read(in_b) > 0);
     CHECK(storm.could_read(in_a) + storm.could_read(in_b) + overtaken == storm.ended());
+    CHECK(storm.complete());
+    clean.check();
+}
+
+TEST_CASE("races: a script's policy that becomes one of its interpreter, and back") {
+    const RaceWorld world;
+    const Clean clean;
+    const PolicySet of_script{{"p", world.policy(world.script, RaceWorld::open)}};
+    PolicySet of_interpreter{{"p", world.policy(world.program, RaceWorld::open)}};
+    // Before it, in the order of layers: so that the interpreter's decision takes some time.
+    for (int i = 10; i < 40; ++i)
+        of_interpreter["a" + std::to_string(i)] =
+            world.policy(RaceWorld::open) + enforce("mode = \"observe\"");
+    // The interpreter's first argument is the script.
+    enum Answer : unsigned { script = 1, open = 2, closed = 4 };
+    const std::vector<std::string> files{world.root / "open/file", world.root / "closed/file"};
+    CHECK(Launcher(world.script, files).run().files == (script | open | closed));
+    std::uint64_t loads = 0;
+    load(of_script, staged);
+    Storm storm(world.script, files, 1000);
+    storm.run([&] {
+        load(++loads % 2 == 0 ? of_script : of_interpreter, staged);
+        return loads >= 20;
+    });
+    say("policies move between a script and its interpreter", staged, storm, "");
+    CHECK(storm.could_read(open) == storm.ended());
     CHECK(storm.complete());
     clean.check();
 }
