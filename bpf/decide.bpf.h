@@ -27,15 +27,6 @@
  */
 #define MAX_ATTEMPTS 8
 
-enum execution_state {
-	/* Nothing decided yet. */
-	EXEC_SELECTED = 1,
-	/* The policies of the file that was asked for are staged. */
-	EXEC_STAGED = 2,
-	/* All policies are staged or enforced. */
-	EXEC_DONE = 3,
-};
-
 extern int bpf_landlock_restrict_binprm(const struct linux_binprm *bprm,
 					struct bpf_landlock_ruleset *ruleset__nullable,
 					__u32 flags) __ksym;

@@ -12,6 +12,13 @@
 #include "confined.bpf.h"
 #include "decide.bpf.h"
 
+static __always_inline void kill_process(void)
+{
+	count_execution(executions_killed);
+	/* Delivered on the way back to user space, before the first instruction. */
+	bpf_send_signal(SIGKILL);
+}
+
 SEC("lsm.s/bprm_committing_creds")
 int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 {
@@ -24,27 +31,30 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 	if (is_global_init())
 		return 0; /* Fail-open by design. */
 
-	execution = this_execution(0);
-	/*
-	 * Fail-open: this execution was under way before the programs were attached, as if it had
-	 * happened before.
-	 */
-	if (!execution || execution->bprm != (__u64)bprm)
+	execution = this_execution(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!execution) {
+		/* Fail-closed: there is no room to find out whether it matches. */
+		kill_process();
 		return 0;
+	}
+	/*
+	 * It was under way before there was anything to enforce here. Fail-open for a script: it is
+	 * gone, and what runs is all that is known.
+	 */
+	if (execution->bprm != (__u64)bprm)
+		note_execution(execution, bprm);
 
 	if (execution->state != EXEC_DONE) {
 		inode_id(bprm->file->f_inode, &final);
 		if (!same_inode(&final, &execution->asked_for.inode))
 			files |= FINAL;
-		if (decide(bprm, execution, files, false)) {
-			count_execution(executions_killed);
-			/* Delivered on the way back to user space, before the first instruction. */
-			bpf_send_signal(SIGKILL);
-		}
+		if (decide(bprm, execution, files, false))
+			kill_process();
 	}
 	if (execution->enforced.n_policies)
 		remember_confined(&execution->enforced);
-	execution->bprm = 0;
+	/* Not to be decided about again by another version on the same maps. */
+	execution->state = EXEC_DONE;
 	if (execution->noted || execution->n_cgroups)
 		bpf_task_storage_delete(&llexec_places,
 					(struct task_struct *)bpf_get_current_task_btf());

@@ -40,16 +40,7 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	if (!execution)
 		return refuse(-ENOMEM);
 
-	execution->bprm = (__u64)bprm;
-	execution->generation = 0;
-	execution->state = EXEC_SELECTED;
-	execution->noted = 0;
-	execution->n_cgroups = 0;
-	execution->n_asked_for = 0;
-	execution->n_final = 0;
-	execution->enforced.n_policies = 0;
-	file_id(bprm->file, &execution->asked_for);
-
+	note_execution(execution, bprm);
 	generation = generation_of(current_generation());
 	if (!generation)
 		return refuse(-EAGAIN); /* Cannot happen: fail-closed. */

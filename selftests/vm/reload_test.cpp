@@ -341,3 +341,31 @@ TEST_CASE_METHOD(Reload,
     else
         CHECK(ended.signal() == 9);
 }
+
+TEST_CASE_METHOD(Reload,
+                 "a script that is under way when programs are attached is confined by what "
+                 "matches its interpreter and its caller") {
+    const std::string point = GENERATE(committing, staged);
+    const bool first = GENERATE(true, false);
+    CAPTURE(point, first);
+    SlowLink link(world.root / "slow", world.program);
+    const fs::path script = world.root / "script";
+    write_file(script, "#!" + link.path().string() + " nnp\n", fs::perms{0755});
+    for (const std::string& block :
+         {match_exe(world.program), match("cgroup = [\"/vmtest\"]"),
+          match("exe_beneath = [\"" + world.program.parent_path().string() + "\"]")}) {
+        CAPTURE(block);
+        const PolicySet policies{{"p", block + only(world.open)}};
+        if (first)
+            unload();
+        else
+            load(policies, point);
+        Process process(world.look(script));
+        REQUIRE(link.is_looked_up());
+        if (!first)
+            REQUIRE(pretend_other_version(true));
+        load(policies, point);
+        REQUIRE(link.answer());
+        CHECK(world.confined(process.wait()));
+    }
+}
