@@ -173,6 +173,31 @@ static __always_inline int note_what_matters(struct decision *decision,
 }
 
 /*
+ * As add_file(). Only the file that runs is never selected, as far as it is known: whoever asks for
+ * llexec may have chosen another program to interpret it (binfmt_misc).
+ */
+static __always_inline int add_files(struct decision *decision)
+{
+	struct llexec_execution *execution = decision->execution;
+	__u64 generation = decision->generation;
+	int result = 0;
+
+	if (decision->files & FINAL)
+		result = add_file(generation, &decision->final,
+				  FIRST_DIRECTORY + execution->n_asked_for, execution->n_final);
+	if (result || !(decision->files & ASKED_FOR))
+		return result;
+	result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY,
+			  execution->n_asked_for);
+	return result == 1 && decision->files & FINAL ? 0 : result;
+}
+
+static __always_inline int still_current(__u64 generation)
+{
+	return current_generation() == generation ? 0 : -EAGAIN;
+}
+
+/*
  * Finds the policies of this execution in one generation. 0, -EAGAIN if the generation is not
  * current any more, -E2BIG if there are more than can be kept, and as note_what_matters().
  */
@@ -188,25 +213,20 @@ static __always_inline int select_policies(struct decision *decision)
 
 	execution->n_matches = 0;
 	result = note_what_matters(decision, description);
-	if (!result && decision->files & ASKED_FOR)
-		result = add_file(generation, &execution->asked_for, FIRST_DIRECTORY,
-				  execution->n_asked_for);
+	if (!result)
+		result = add_files(decision);
 	if (result == 1) {
+		/* Fail-open by design: llexec itself. */
 		execution->n_matches = 0;
-		return 0; /* Fail-open by design: llexec itself. */
+		return still_current(generation);
 	}
-	if (!result && decision->files & FINAL)
-		result = add_file(generation, &decision->final,
-				  FIRST_DIRECTORY + execution->n_asked_for, execution->n_final);
-	if (result >= 0 && description->cgroups)
+	if (!result && description->cgroups)
 		result = add_places(generation, 0, execution->n_cgroups);
-	if (result >= 0 && description->by_user)
+	if (!result && description->by_user)
 		result = add_user(generation);
-	if (result >= 0 && description->by_group)
+	if (!result && description->by_group)
 		result = add_groups(generation);
-	if (result < 0)
-		return result;
-	return current_generation() == generation ? 0 : -EAGAIN;
+	return result ? result : still_current(generation);
 }
 
 static long enforce_match(__u32 i, struct decision *decision)

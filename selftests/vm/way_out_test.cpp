@@ -4,9 +4,32 @@
 #include "catch.hpp"
 #include "policies.hpp"
 
+#include <fstream>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
 using namespace llexec::vmtest;
 
 namespace {
+
+constexpr unsigned somebody = 1000;
+
+/// Run in the child: a user who has a program interpret all files that begin with these bytes.
+InChild with_format(const std::string& bytes, const fs::path& interpreter, const fs::path& mount) {
+    return [=] {
+        as_user(somebody, somebody)();
+        if (::prctl(PR_SET_DUMPABLE, 1) != 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+            ::_exit(126);
+        std::ofstream("/proc/self/uid_map") << "0 1000 1";
+        if (::mount("formats", mount.c_str(), "binfmt_misc", 0, nullptr) != 0)
+            ::_exit(126);
+        std::ofstream format(mount / "register");
+        if (!(format << ":f:M::" << bytes << "::" << interpreter.string() << ":" << std::flush))
+            ::_exit(126);
+    };
+}
 
 class WayOut {
   public:
@@ -34,6 +57,46 @@ TEST_CASE_METHOD(WayOut, "a program that is installed in llexec's place is never
         fs::remove(path);
         unload();
     }
+}
+
+TEST_CASE_METHOD(WayOut, "a program that interprets llexec is selected") {
+    CAPTURE(point);
+    const fs::path path = LLEXEC_INSTALLED_CLI;
+    const fs::path formats = world.root / "formats";
+    fs::create_directory(formats);
+    write_file(path, "another format\n", fs::perms{0755});
+    const InChild user = with_format("another format", world.program, formats);
+    unload();
+    CHECK(world.unconfined(run(world.look(path), user)));
+    for (const std::string& block :
+         {match("user = [1000]"), match("cgroup = [\"/vmtest\"]"), match_exe(world.program)}) {
+        load({{"p", block + only(world.open)}}, point);
+        const Ended ended = run(world.look(path), user);
+        CAPTURE(block, ended.out, ended.err, ended.status);
+        CHECK(world.confined(ended));
+    }
+    fs::remove(path);
+    unload();
+}
+
+TEST_CASE_METHOD(WayOut, "llexec is not selected as the interpreter of a script, unless staged") {
+    CAPTURE(point);
+    const fs::path path = LLEXEC_INSTALLED_CLI;
+    const fs::path script = world.root / "bin/of-llexec";
+    write_file(script, "#!" + path.string() + " nnp\n", fs::perms{0755});
+    place_program(path);
+    for (const std::string& block :
+         {match("user = [1000]"), match("cgroup = [\"/vmtest\"]"), match_exe(script)}) {
+        load({{"p", block + only(world.open)}}, point);
+        const Ended ended = run(world.look(script), as_user(somebody, somebody));
+        CAPTURE(block, ended.out, ended.err, ended.status);
+        // Which program interprets it is not known yet when a script's policies are staged.
+        CHECK((point == staged ? world.confined(ended) : world.unconfined(ended)));
+        CHECK(world.confined(run(world.look(world.script), as_user(somebody, somebody))) ==
+              (block != match_exe(script)));
+    }
+    fs::remove(path);
+    unload();
 }
 
 TEST_CASE_METHOD(WayOut, "a policy about llexec's place is an error") {
