@@ -2,6 +2,7 @@
 #include "attach/pins.hpp"
 
 #include "attach/owner.hpp"
+#include "kernel/bpf_filesystem.hpp"
 #include "llexec/attach.hpp"
 #include "llexec/guard.hpp"
 
@@ -13,11 +14,9 @@
 #include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <memory>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 namespace llexec::attach {
@@ -31,15 +30,38 @@ struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-Result<> check_bpf_filesystem() {
-    struct statfs filesystem{};
-    constexpr const char* mount_point = "/sys/fs/bpf";
-    if (::statfs(mount_point, &filesystem) != 0)
-        return system_error(errno, "cannot look at /sys/fs/bpf");
-    if (static_cast<std::uint64_t>(filesystem.f_type) != BPF_FS_MAGIC)
-        return failure(ErrorKind::unsupported, "no BPF filesystem is mounted on /sys/fs/bpf",
-                       "mount -t bpf bpf /sys/fs/bpf");
-    return {};
+/// Not valid if there is none. Never somebody else's, nor one that a link leads to.
+Result<UniqueFd> open_directory(std::string_view directory) {
+    UniqueFd fd(
+        ::open(std::string(directory).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid()) {
+        if (errno == ENOENT)
+            return fd;
+        return system_error(errno, fmt::format("cannot open {}", directory));
+    }
+    struct stat status{};
+    if (::fstat(fd.get(), &status) != 0)
+        return system_error(errno, fmt::format("cannot look at {}", directory));
+    if (status.st_uid != 0)
+        return system_error(EPERM, fmt::format("{} is another user's", directory), "remove it");
+    return fd;
+}
+
+Result<std::vector<std::string>> names_in(const UniqueFd& directory, std::string_view path) {
+    std::vector<std::string> names;
+    UniqueFd own(::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const std::unique_ptr<DIR, CloseDirectory> stream(own.valid() ? ::fdopendir(own.get())
+                                                                  : nullptr);
+    if (!stream)
+        return system_error(errno, fmt::format("cannot list {}", path));
+    static_cast<void>(own.release()); // the stream closes it
+    errno = 0;
+    while (const dirent* const entry = ::readdir(stream.get()))
+        if (const std::string_view name = entry->d_name; name != "." && name != "..")
+            names.emplace_back(name);
+    if (errno != 0)
+        return system_error(errno, fmt::format("cannot list {}", path));
+    return names;
 }
 
 /// Which kernel object a pin is; told from its name, as attach/exec_object.cpp gives it.
@@ -105,20 +127,12 @@ Result<bool> is_loaded() {
 }
 
 Result<std::vector<std::string>> list_pins(std::string_view directory) {
-    std::vector<std::string> names;
-    const std::unique_ptr<DIR, CloseDirectory> stream(::opendir(std::string(directory).c_str()));
-    if (!stream) {
-        if (errno == ENOENT)
-            return names;
-        return system_error(errno, fmt::format("cannot list {}", directory));
-    }
-    errno = 0;
-    while (const dirent* const entry = ::readdir(stream.get()))
-        if (const std::string_view name = entry->d_name; name != "." && name != "..")
-            names.emplace_back(name);
-    if (errno != 0)
-        return system_error(errno, fmt::format("cannot list {}", directory));
-    return names;
+    const auto fd = open_directory(directory);
+    if (!fd)
+        return std::unexpected(fd.error());
+    if (!fd->valid())
+        return std::vector<std::string>{};
+    return names_in(*fd, directory);
 }
 
 Result<> make_directory(std::string_view directory) {
@@ -128,17 +142,21 @@ Result<> make_directory(std::string_view directory) {
 }
 
 Result<> remove_pins(std::string_view directory, std::string_view part) {
-    auto names = list_pins(directory);
+    const auto fd = open_directory(directory);
+    if (!fd)
+        return std::unexpected(fd.error());
+    if (!fd->valid())
+        return {};
+    auto names = names_in(*fd, directory);
     if (!names)
         return std::unexpected(std::move(names.error()));
     std::ranges::sort(*names, {}, removal_turn);
     for (const std::string& name : *names) {
         if (name.find(part) == std::string::npos)
             continue;
-        const std::string path = fmt::format("{}/{}", directory, name);
         // What comes after it stays: the guard is not to lose trusting_pin before the others.
-        if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-            return system_error(errno, "cannot remove the pin " + path);
+        if (::unlinkat(fd->get(), name.c_str(), 0) != 0 && errno != ENOENT)
+            return system_error(errno, fmt::format("cannot remove the pin {}/{}", directory, name));
     }
     return {};
 }
@@ -158,7 +176,7 @@ Result<> make_lock_directory() {
 }
 
 Result<Lock> Lock::acquire(const Owner* owner) {
-    if (auto mounted = check_bpf_filesystem(); !mounted)
+    if (auto mounted = kernel::check_bpf_filesystem(); !mounted)
         return std::unexpected(std::move(mounted.error()));
     if (auto made = make_lock_directory(); !made)
         return std::unexpected(std::move(made.error()));

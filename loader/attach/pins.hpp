@@ -50,7 +50,7 @@ struct ObjectId {
 /// Whether pin_directory exists. EACCES without privileges.
 [[nodiscard]] Result<bool> is_loaded();
 
-/// The names of all pins in a directory; empty if it does not exist.
+/// The names of all pins in a directory; empty if it does not exist. EPERM if it is not root's.
 [[nodiscard]] Result<std::vector<std::string>> list_pins(std::string_view directory);
 
 /// Makes the directory of locks, /run/llexec, unless it exists.
@@ -60,7 +60,7 @@ struct ObjectId {
 [[nodiscard]] Result<> make_directory(std::string_view directory);
 
 /// Removes the pins of a directory that have this in their names: links first, since what they
-/// guard is the rest, and trusting_pin last.
+/// guard is the rest, and trusting_pin last. EPERM if the directory is not root's.
 [[nodiscard]] Result<> remove_pins(std::string_view directory, std::string_view part = {});
 
 /// Removes a directory with its pins, as remove_pins() does; not an error if it does not exist.
@@ -71,8 +71,8 @@ struct ObjectId {
 class Lock {
   public:
     /// Waits for whoever holds it. Then removes what a killed loader left behind. Kind unsupported
-    /// if no BPF filesystem is mounted on /sys/fs/bpf; EBUSY if there is an owner, and it is not
-    /// `owner`.
+    /// if /sys/fs/bpf is no BPF filesystem of root's alone; EBUSY if there is an owner, and it is
+    /// not `owner`.
     [[nodiscard]] static Result<Lock> acquire(const Owner* owner);
 
   private:

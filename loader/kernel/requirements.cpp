@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "kernel/requirements.hpp"
 
+#include "kernel/bpf_filesystem.hpp"
 #include "kernel/kernel_btf.hpp"
 #include "kernel/lsm_list.hpp"
 #include "llexec/fd.hpp"
@@ -15,8 +16,6 @@
 #include <cerrno>
 #include <cstring>
 #include <linux/capability.h>
-#include <linux/magic.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,15 +88,12 @@ ProbeItem check_bpf_lsm() {
                    "add bpf to lsm= on the kernel command line (needs CONFIG_BPF_LSM)");
 }
 
-ProbeItem check_bpf_filesystem() {
-    ProbeItem item = named("bpffs", "statfs(\"/sys/fs/bpf\")");
-    struct statfs filesystem{};
-    if (::statfs("/sys/fs/bpf", &filesystem) != 0)
-        return missing(std::move(item), error_text(errno),
-                       "CONFIG_BPF_SYSCALL and sysfs are needed");
-    if (static_cast<std::uint64_t>(filesystem.f_type) == BPF_FS_MAGIC)
-        return ok(std::move(item), "mounted");
-    return missing(std::move(item), "not a BPF filesystem", "mount -t bpf bpf /sys/fs/bpf");
+ProbeItem check_pin_directory() {
+    ProbeItem item = named("bpffs", "statfs(2) and stat(2) of /sys/fs/bpf");
+    const auto checked = check_bpf_filesystem();
+    if (!checked)
+        return missing(std::move(item), checked.error().message(), checked.error().hint);
+    return ok(std::move(item), "mounted, for root only");
 }
 
 ProbeItem check_map(const KernelBtf& btf, bool privileged) {
@@ -135,7 +131,7 @@ ProbeItem check_kfuncs(const KernelBtf& btf) {
 
 std::vector<ProbeItem> check_requirements() {
     std::vector<ProbeItem> items{check_privileges(), check_landlock(), check_bpf_lsm(),
-                                 check_bpf_filesystem()};
+                                 check_pin_directory()};
     const bool privileged = items.front().status == ProbeStatus::ok;
     ProbeItem btf_item = named("btf", "read /sys/kernel/btf/vmlinux");
     const auto btf = KernelBtf::open();

@@ -180,3 +180,40 @@ TEST_CASE("policies are loaded that are more than the limit of open files") {
     CHECK(world.confined(run(world.look(world.program))));
     unload();
 }
+
+TEST_CASE("what others make in /sys/fs/bpf is refused, and where it leads is left alone") {
+    const World world(ext4());
+    const fs::path bpf = "/sys/fs/bpf";
+    const fs::path victim = world.root / "victim";
+    fs::create_directory(victim);
+    write_file(victim / "file", "");
+    unload();
+    for (const std::string& script : {std::string("mkdir -p /sys/fs/bpf/llexec_old/x"),
+                                      "ln -s " + victim.string() + " /sys/fs/bpf/llexec_old",
+                                      "ln -s " + victim.string() + " /sys/fs/bpf/llexec_new"}) {
+        CAPTURE(script);
+        fs::permissions(bpf, fs::perms{01777});
+        REQUIRE(run({"sh", "-c", script}, as_user(somebody, somebody)).code() == 0);
+        for (const Arguments& command :
+             {Arguments{cli(), "--json", "unload"}, {cli(), "--json", "probe"}}) {
+            const Ended ended = run(command);
+            CAPTURE(ended.out, ended.err);
+            CHECK(ended.code() == 3);
+            CHECK(ended.out.find("chmod 700 /sys/fs/bpf") != std::string::npos);
+        }
+        const Ended open_to_all = try_load({{"p", world.policy()}}, committing);
+        CHECK(open_to_all.code() == 3);
+        CHECK(open_to_all.out.find("chmod 700 /sys/fs/bpf") != std::string::npos);
+        // What was made before stays.
+        fs::permissions(bpf, fs::perms{0700});
+        const Ended made_before = try_load({{"p", world.policy()}}, committing);
+        CAPTURE(made_before.out);
+        CHECK(made_before.code() == 1);
+        CHECK(fs::exists(victim / "file"));
+        for (const char* const name : {"llexec_old", "llexec_new"})
+            fs::remove_all(bpf / name);
+        load({{"p", world.policy()}}, committing);
+        CHECK(world.confined(run(world.look(world.program))));
+        unload();
+    }
+}

@@ -315,25 +315,26 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a take-over leave
 TEST_CASE_METHOD(Crash,
                  "llexecd that is killed in any step of a change of layout leaves one of the two") {
     load_once();
-    kill_in_each_step({.name = "layout",
-                       .calls = {"bpf", "mkdir", "rename", "renameat2", "rmdir", "unlink", "fsync",
-                                 "landlock_create_ruleset", "landlock_restrict_self", "capset"},
-                       .before = [&] { REQUIRE(pretend_other_version(true)); },
-                       .work = [&](const Step& step) { return start(step); },
-                       .after =
-                           [&] {
-                               // The other layout's status cannot be read. Where both are attached,
-                               // both enforce.
-                               const Ended ended = run({cli(), "--json", "status"});
-                               CAPTURE(ended.out);
-                               if (ended.code() == 0) {
-                                   const Json now = Json::parse(ended.out);
-                                   CHECK(now["generation"] == 1);
-                                   CHECK(now["policies"].size() == 2);
-                               }
-                               CHECK((confined() || confined(2)));
-                               check_next_start();
-                           }});
+    kill_in_each_step(
+        {.name = "layout",
+         .calls = {"bpf", "mkdir", "rename", "renameat2", "rmdir", "unlinkat", "fsync",
+                   "landlock_create_ruleset", "landlock_restrict_self", "capset"},
+         .before = [&] { REQUIRE(pretend_other_version(true)); },
+         .work = [&](const Step& step) { return start(step); },
+         .after =
+             [&] {
+                 // The other layout's status cannot be read. Where both are attached,
+                 // both enforce.
+                 const Ended ended = run({cli(), "--json", "status"});
+                 CAPTURE(ended.out);
+                 if (ended.code() == 0) {
+                     const Json now = Json::parse(ended.out);
+                     CHECK(now["generation"] == 1);
+                     CHECK(now["policies"].size() == 2);
+                 }
+                 CHECK((confined() || confined(2)));
+                 check_next_start();
+             }});
 }
 
 TEST_CASE_METHOD(Crash,
@@ -392,7 +393,7 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of unguarding lets t
     load_once();
     load_once(true);
     kill_in_each_step({.name = "unguard",
-                       .calls = {"bpf", "rename", "unlink", "fsync", "landlock_create_ruleset",
+                       .calls = {"bpf", "rename", "unlinkat", "fsync", "landlock_create_ruleset",
                                  "landlock_restrict_self", "capset"},
                        .before =
                            [&] {
@@ -414,7 +415,7 @@ TEST_CASE_METHOD(Crash,
     load_once(true);
     kill_in_each_step(
         {.name = "switch off",
-         .calls = {"bpf", "rename", "unlink", "rmdir", "landlock_restrict_self", "capset"},
+         .calls = {"bpf", "rename", "unlinkat", "rmdir", "landlock_restrict_self", "capset"},
          .before = [&] { switch_off(true); },
          .work = [&](const Step& step) { return start(step); },
          .after =
