@@ -151,8 +151,8 @@ Result<Maps> ExecObject::pin_maps(std::string_view directory) {
 }
 
 Result<Maps> ExecObject::attach_new(const Lock&) {
-    // A failure leaves staging_directory behind; the caller's next Lock removes it, and with it the
-    // last reference to what was attached.
+    // A failure leaves staging_directory behind, which the caller removes, and with it the last
+    // reference to what was attached.
     if (auto made = make_directory(staging_directory); !made)
         return std::unexpected(std::move(made.error()));
     auto maps = pin_maps(staging_directory);

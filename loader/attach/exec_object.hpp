@@ -34,11 +34,11 @@ class ExecObject {
     /// Attaches the programs for as long as this object lives.
     [[nodiscard]] Result<> attach();
 
-    /// Attaches, with everything pinned in staging_directory.
+    /// Attaches, with everything pinned in staging_directory, which an error leaves behind.
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
 
     /// After attach_new(): makes staging_directory pin_directory, at once; what was there before,
-    /// if anything, is in staging_directory then. An error changes nothing.
+    /// if anything, is staging_directory then. An error changes nothing.
     [[nodiscard]] static Result<> install(const Lock& lock);
 
     /// Attaches beside the programs of another version, whose maps were passed to load(). Both work

@@ -100,16 +100,11 @@ Result<Attached> attach_staged(const Lock& lock) {
     if (!object)
         return std::unexpected(std::move(object.error()));
     auto maps = object->attach_new(lock);
-    if (!maps) {
-        // Detaches what was attached; the error to report is the first one.
-        static_cast<void>(remove_directory(staging_directory));
+    if (!maps)
         return std::unexpected(std::move(maps.error()));
-    }
     auto identifier = object->identifier();
-    if (!identifier) {
-        static_cast<void>(remove_directory(staging_directory));
+    if (!identifier)
         return std::unexpected(std::move(identifier.error()));
-    }
     return Attached{.maps = std::move(*maps),
                     .identifier = std::move(*identifier),
                     .fresh = false,
@@ -120,10 +115,8 @@ Result<Attached> attach_first(const Lock& lock) {
     auto attached = attach_staged(lock);
     if (!attached)
         return attached;
-    if (auto installed = ExecObject::install(lock); !installed) {
-        static_cast<void>(remove_directory(staging_directory));
+    if (auto installed = ExecObject::install(lock); !installed)
         return std::unexpected(std::move(installed.error()));
-    }
     // What had the name and was nothing that is loaded.
     static_cast<void>(remove_directory(staging_directory));
     attached->fresh = true;
@@ -177,6 +170,22 @@ Result<Attached> ensure_attached(const Lock& lock) {
         return std::unexpected(std::move(beside.error()));
     attached.successor = std::move(*object);
     return attached;
+}
+
+/// Undoes ensure_attached().
+void detach(const Lock& lock, Attached& attached) {
+    if (attached.fresh)
+        static_cast<void>(remove_directory(pin_directory));
+    if (attached.successor)
+        attached.successor->unpin_successor(lock);
+}
+
+/// Detaches what these programs replace. Only when they enforce: the others may know files in
+/// another way than the new generation describes them.
+Result<> detach_others(const Lock& lock, Attached& attached) {
+    if (attached.successor)
+        return attached.successor->take_over(lock, attached.maps);
+    return remove_directory(staging_directory); // what install() has left there
 }
 
 Result<LoadReport> replace_generation(const Lock& lock, const Attached& attached,
@@ -252,34 +261,24 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, 
     if (!lock)
         return std::unexpected(lock.error());
     auto attached = ensure_attached(*lock);
-    if (!attached)
-        return std::unexpected(std::move(attached.error()));
-    auto report = replace_generation(*lock, *attached, ordered, *rulesets, enforce_at);
+    auto report = attached ? replace_generation(*lock, *attached, ordered, *rulesets, enforce_at)
+                           : Result<LoadReport>(std::unexpected(attached.error()));
+    if (report && attached->beside) {
+        report->replaced = true;
+        // Until then both enforce: more than needed, never less.
+        if (auto installed = ExecObject::install(*lock); !installed)
+            report = std::unexpected(std::move(installed.error()));
+    }
     if (!report) {
         // Programs that enforce nothing would only slow executions down.
-        if (attached->fresh)
-            static_cast<void>(remove_directory(pin_directory));
-        if (attached->beside)
-            static_cast<void>(remove_directory(staging_directory));
-        if (attached->successor)
-            attached->successor->unpin_successor(*lock);
+        if (attached)
+            detach(*lock, *attached);
+        static_cast<void>(remove_directory(staging_directory));
         return report;
     }
-    // Until here both enforced: more than needed, never less.
-    if (attached->beside) {
-        report->replaced = true;
-        if (auto installed = ExecObject::install(*lock); !installed) {
-            static_cast<void>(remove_directory(staging_directory));
-            return std::unexpected(std::move(installed.error()));
-        }
-        if (auto removed = remove_directory(staging_directory); !removed)
-            report->notes.push_back(still_attached(removed.error()));
-    }
-    // Only now: the others may know files in another way than this generation describes them. An
-    // error does not undo what is enforced by now.
-    if (attached->successor)
-        if (auto taken = attached->successor->take_over(*lock, attached->maps); !taken)
-            report->notes.push_back(still_attached(taken.error()));
+    // An error does not undo what is enforced by now.
+    if (auto detached = detach_others(*lock, *attached); !detached)
+        report->notes.push_back(still_attached(detached.error()));
     return report;
 }
 

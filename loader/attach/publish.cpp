@@ -162,14 +162,12 @@ Result<> publish(const Lock& lock, const Maps& maps, CompiledSet& set,
     const auto current = maps.current();
     if (!current)
         return std::unexpected(current.error());
-    if (auto stored = store_all(maps, set, rulesets, enforce_at); !stored) {
-        // Best effort: the next load sweeps again, and nothing of it is looked at until then.
-        static_cast<void>(remove_other_generations(lock, maps, *current));
-        return stored;
-    }
-    if (auto switched = maps.set_current(set.generation); !switched)
-        return switched;
-    return remove_other_generations(lock, maps, set.generation);
+    auto published = store_all(maps, set, rulesets, enforce_at);
+    if (published)
+        published = maps.set_current(set.generation);
+    // Best effort: the next load sweeps again, and nothing of it is looked at until then.
+    static_cast<void>(remove_other_generations(lock, maps, published ? set.generation : *current));
+    return published;
 }
 
 } // namespace llexec::attach

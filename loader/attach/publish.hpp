@@ -18,8 +18,9 @@ namespace llexec::attach {
                                                 std::uint64_t keep);
 
 /// Stores `set` beside what is enforced, then makes it current, then removes what was before.
-/// `rulesets` has a ruleset descriptor for each policy, -1 for one that only observes. On an error
-/// before the switch, what was stored is removed again and the old generation stays.
+/// `rulesets` has a ruleset descriptor for each policy, -1 for one that only observes. On an error,
+/// what was stored is removed again and the old generation stays. What cannot be removed is left
+/// for the next load, and no error.
 [[nodiscard]] Result<> publish(const Lock& lock, const Maps& maps, CompiledSet& set,
                                std::span<const int> rulesets, EnforceAt enforce_at);
 

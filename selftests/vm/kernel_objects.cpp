@@ -43,6 +43,19 @@ bool balanced(std::vector<std::string> made, std::vector<std::string> freed) {
         made, [&](const std::string& id) { return std::ranges::find(freed, id) != freed.end(); });
 }
 
+/// Whether it could.
+template<class Change>
+bool change_info(const Change& change) {
+    const int map = bpf_obj_get("/sys/fs/bpf/llexec/llexec_info");
+    const std::uint32_t only = 0;
+    llexec_info info{};
+    bool done = map >= 0 && bpf_map_lookup_elem(map, &only, &info) == 0;
+    change(info);
+    done = done && bpf_map_update_elem(map, &only, &info, BPF_ANY) == 0;
+    ::close(map);
+    return done;
+}
+
 } // namespace
 
 BpfObjects bpf_objects() {
@@ -59,17 +72,29 @@ bool empty_slot(std::uint32_t slot) {
 }
 
 bool pretend_other_version(bool maps) {
-    const int map = bpf_obj_get("/sys/fs/bpf/llexec/llexec_info");
-    const std::uint32_t only = 0;
-    llexec_info info{};
-    bool done = map >= 0 && bpf_map_lookup_elem(map, &only, &info) == 0;
-    if (maps)
-        info.abi += 1;
-    else
-        info.programs += 1;
-    done = done && bpf_map_update_elem(map, &only, &info, BPF_ANY) == 0;
+    return change_info([maps](llexec_info& info) {
+        if (maps)
+            info.abi += 1;
+        else
+            info.programs += 1;
+    });
+}
+
+std::uint64_t programs_digest() {
+    std::uint64_t digest = 0;
+    change_info([&](const llexec_info& info) { digest = info.programs; });
+    return digest;
+}
+
+bool set_programs_digest(std::uint64_t digest) {
+    return change_info([digest](llexec_info& info) { info.programs = digest; });
+}
+
+bool freeze_map(const std::string& name) {
+    const int map = bpf_obj_get(("/sys/fs/bpf/llexec/" + name).c_str());
+    const bool frozen = map >= 0 && bpf_map_freeze(map) == 0;
     ::close(map);
-    return done;
+    return frozen;
 }
 
 std::uint64_t ruleset_id(std::uint32_t slot) {

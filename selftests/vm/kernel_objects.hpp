@@ -28,6 +28,14 @@ bool empty_slot(std::uint32_t slot);
 /// `maps` is set, maps of another layout. Whether it could.
 bool pretend_other_version(bool maps);
 
+/// Which programs were loaded, by what is loaded; 0 if that cannot be read. And to change that.
+std::uint64_t programs_digest();
+bool set_programs_digest(std::uint64_t digest);
+
+/// Until what is loaded is unloaded, nobody but BPF programs can change that pinned map. Whether it
+/// could.
+bool freeze_map(const std::string& name);
+
 /// The Landlock ID that the pinned ruleset map shows; 0 if none.
 std::uint64_t ruleset_id(std::uint32_t slot);
 

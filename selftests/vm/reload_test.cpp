@@ -157,6 +157,30 @@ TEST_CASE_METHOD(Reload, "a take-over that is killed leaves the old or the new g
     fs::remove_all(policies);
 }
 
+TEST_CASE_METHOD(Reload, "policies are enforced even if what was before cannot be removed") {
+    const bool other_version = GENERATE(false, true);
+    CAPTURE(other_version);
+    load({{"p", match("group = [3000]") + only(world.open)}}, committing);
+    const auto first = status()["generation"].get<std::uint64_t>();
+    REQUIRE(unconfined());
+    // The next set has nothing to store there, and something to remove.
+    REQUIRE(freeze_map("llexec_by_group"));
+    if (other_version)
+        REQUIRE(pretend_other_version(false));
+    const std::uint64_t other = programs_digest();
+    load({{"p", world.policy()}}, committing);
+    CHECK(status()["generation"] == first + 1);
+    CHECK((programs_digest() != other) == other_version);
+    CHECK(confined());
+    // Now it is in the way.
+    const Ended ended = try_load({{"q", world.policy()}}, committing);
+    CAPTURE(ended.out);
+    CHECK(ended.code() == 1);
+    CHECK(status()["generation"] == first + 1);
+    CHECK(confined());
+    unload();
+}
+
 TEST_CASE_METHOD(
     Reload, "what has maps of another layout is replaced, with no moment without enforcement") {
     const auto point = GENERATE(committing, staged);
