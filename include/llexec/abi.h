@@ -56,12 +56,16 @@ enum llexec_on_error {
 	LLEXEC_ON_ERROR_ALLOW = 1,
 };
 
-/* The one element of llexec_info, written once, when the maps are made. */
+/* The one element of llexec_info. */
 struct llexec_info {
 	__u32 abi; /* LLEXEC_ABI */
 	__u32 reserved;
 	__u64 path_hash_seed;
-	__u64 programs; /* digest of the object that the attached programs come from */
+	/*
+	 * Digest of the object that the attached programs come from; 0 while one version takes over
+	 * from another.
+	 */
+	__u64 programs;
 };
 
 /* The one element of llexec_current: a single word, so that a change of generation is atomic. */

@@ -23,6 +23,9 @@ namespace {
 /// Of the pins of programs that are about to take the place of others.
 constexpr std::string_view successor_suffix = "_new";
 
+/// llexec_info.programs while one version takes over from another.
+constexpr std::uint64_t no_programs = 0;
+
 struct ProgramPin {
     const char* name; ///< of the program; its pins are prog_NAME and link_NAME
     bpf_program* program;
@@ -182,22 +185,36 @@ Result<> ExecObject::install(const Lock&) {
     return {};
 }
 
-void ExecObject::unpin_successor(const Lock&) {
+void ExecObject::remove_successor_pins() {
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"})
             ::unlink(
                 fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, successor_suffix).c_str());
 }
 
-Result<> ExecObject::attach_successor(const Lock& lock) {
+void ExecObject::unpin_successor(const Lock&, const Maps& maps) {
+    remove_successor_pins();
+    // Best effort: without it, the next load only attaches its programs anew.
+    static_cast<void>(maps.set_programs(replaced_));
+}
+
+Result<> ExecObject::attach_successor(const Lock& lock, const Maps& maps) {
+    const auto info = maps.info();
+    if (!info)
+        return std::unexpected(info.error());
+    replaced_ = info->programs;
     if (auto attached = attach(); !attached)
         return attached;
+    // If this loader is killed, the next one finds programs that are not its own, whatever its
+    // version: it takes over, and nothing is left of these pins.
+    if (auto stored = maps.set_programs(no_programs); !stored)
+        return stored;
     // Leftovers of a loader that was killed; not earlier, because they may be the ones that know
     // the files of the current generation.
-    unpin_successor(lock);
+    remove_successor_pins();
     auto pinned = pin_programs(pin_directory, successor_suffix);
     if (!pinned)
-        unpin_successor(lock);
+        unpin_successor(lock, maps);
     return pinned;
 }
 
@@ -211,11 +228,7 @@ Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
             if (::rename((path + std::string(successor_suffix)).c_str(), path.c_str()) != 0)
                 return system_error(errno, "cannot replace the pin " + path);
         }
-    auto info = maps.info();
-    if (!info)
-        return std::unexpected(std::move(info.error()));
-    info->programs = programs_digest();
-    return maps.store(MapId::info, std::uint32_t{0}, *info);
+    return maps.set_programs(programs_digest());
 }
 
 } // namespace llexec::attach

@@ -44,14 +44,14 @@ class ExecObject {
     /// Attaches beside the programs of another version, whose maps were passed to load(). Both work
     /// on the same maps then: what one has enforced or staged for an execution, the other one
     /// leaves alone. An error leaves nothing of these programs behind.
-    [[nodiscard]] Result<> attach_successor(const Lock& lock);
+    [[nodiscard]] Result<> attach_successor(const Lock& lock, const Maps& maps);
 
     /// After attach_successor(): puts these programs in the place of the others, which are
     /// detached. An error leaves both attached.
     [[nodiscard]] Result<> take_over(const Lock& lock, const Maps& maps);
 
     /// Takes attach_successor() back. These programs stay attached as long as this object lives.
-    void unpin_successor(const Lock& lock);
+    void unpin_successor(const Lock& lock, const Maps& maps);
 
   private:
     struct Destroy {
@@ -62,9 +62,11 @@ class ExecObject {
 
     [[nodiscard]] Result<> pin_programs(std::string_view directory, std::string_view suffix);
     [[nodiscard]] Result<Maps> pin_maps(std::string_view directory);
+    void remove_successor_pins();
 
     std::unique_ptr<exec_bpf, Destroy> skeleton_;
     std::uint64_t seed_ = 0;
+    std::uint64_t replaced_ = 0; ///< digest of the programs that these take the place of
 };
 
 } // namespace llexec::attach

@@ -166,7 +166,7 @@ Result<Attached> ensure_attached(const Lock& lock) {
     if (!identifier)
         return std::unexpected(std::move(identifier.error()));
     attached.identifier = std::move(*identifier);
-    if (auto beside = object->attach_successor(lock); !beside)
+    if (auto beside = object->attach_successor(lock, attached.maps); !beside)
         return std::unexpected(std::move(beside.error()));
     attached.successor = std::move(*object);
     return attached;
@@ -177,7 +177,7 @@ void detach(const Lock& lock, Attached& attached) {
     if (attached.fresh)
         static_cast<void>(remove_directory(pin_directory));
     if (attached.successor)
-        attached.successor->unpin_successor(lock);
+        attached.successor->unpin_successor(lock, attached.maps);
 }
 
 /// Detaches what these programs replace. Only when they enforce: the others may know files in

@@ -104,6 +104,14 @@ Result<llexec_info> Maps::info() const {
     return info->value_or(llexec_info{});
 }
 
+Result<> Maps::set_programs(std::uint64_t digest) const {
+    auto changed = info();
+    if (!changed)
+        return std::unexpected(std::move(changed.error()));
+    changed->programs = digest;
+    return store(MapId::info, only, *changed);
+}
+
 Result<std::uint64_t> Maps::current() const {
     auto current = find<llexec_current>(MapId::current, only);
     if (!current)

@@ -128,6 +128,8 @@ class Maps {
     [[nodiscard]] Result<std::uint32_t> kernel_id(MapId id) const;
 
     [[nodiscard]] Result<llexec_info> info() const;
+    /// Stores which programs are attached.
+    [[nodiscard]] Result<> set_programs(std::uint64_t digest) const;
 
     /// The number of the generation that is enforced, or 0.
     [[nodiscard]] Result<std::uint64_t> current() const;
