@@ -18,11 +18,14 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
+#include <set>
 #include <span>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace llexec {
 namespace {
@@ -86,10 +89,28 @@ Result<llexec_guard> describe(std::uint64_t seed) {
     return guard;
 }
 
+using GuardedKey = std::pair<std::uint32_t, std::uint32_t>;
+
+/// Removes what has been replaced since: there is not much room.
+Result<> forget_others(int guarded, const std::set<GuardedKey>& pinned) {
+    std::vector<llexec_guarded_object> keys;
+    llexec_guarded_object key{};
+    while (bpf_map_get_next_key(guarded, keys.empty() ? nullptr : &keys.back(), &key) == 0)
+        keys.push_back(key);
+    if (errno != ENOENT)
+        return system_error(errno, "cannot list the map llexec_guarded");
+    for (const llexec_guarded_object& object : keys)
+        if (!pinned.contains({object.kind, object.id}) &&
+            bpf_map_delete_elem(guarded, &object) != 0)
+            return system_error(errno, "cannot remove from the map llexec_guarded");
+    return {};
+}
+
 Result<> store_objects(int guarded) {
     const auto names = list_pins(pin_directory);
     if (!names)
         return std::unexpected(names.error());
+    std::set<GuardedKey> pinned;
     for (const std::string& name : *names) {
         if (name == processes_pin)
             continue; // it only tells, and `llexec status` asks
@@ -101,8 +122,9 @@ Result<> store_objects(int guarded) {
         const std::uint32_t value = 1;
         if (bpf_map_update_elem(guarded, &key, &value, BPF_ANY) != 0)
             return system_error(errno, "cannot write to the map llexec_guarded");
+        pinned.emplace(key.kind, key.id);
     }
-    return {};
+    return forget_others(guarded, pinned);
 }
 
 Result<> trust_self(int trusted) {

@@ -102,6 +102,21 @@ class Guard {
         return ready;
     }
 
+    /// The bytes of llexec_info, as bpftool has them.
+    static Arguments info() {
+        const Ended ended = run({"bpftool", "-j", "map", "lookup", "pinned",
+                                 (pins / "llexec_info").string(), "key", "0", "0", "0", "0"});
+        const Json entry = Json::parse(ended.out, nullptr, false);
+        REQUIRE(entry.is_object());
+        return entry["value"].get<Arguments>();
+    }
+
+    static std::size_t guarded_objects() {
+        const Ended ended =
+            run({"bpftool", "-j", "map", "dump", "pinned", (pins / "llexec_guarded").string()});
+        return Json::parse(ended.out, nullptr, false).size();
+    }
+
     static bool unlinks(const fs::path& path) { return ::unlink(path.c_str()) == 0; }
 
     [[nodiscard]] bool confined() const { return world.confined(run(world.look(world.program))); }
@@ -189,5 +204,37 @@ TEST_CASE_METHOD(Guard, "llexecd that is in other hands from its execution on is
     }
     set(false);
     REQUIRE(starts(Other::nobody));
+    unload();
+}
+
+TEST_CASE_METHOD(Guard, "what another version of the programs replaced is not guarded any more") {
+    // The guard trusts what stands where llexecd is installed.
+    const fs::path trusted = LLEXEC_INSTALLED_DAEMON;
+    REQUIRE(run({"sh", "-c", "cp \"$(command -v bpftool)\" " + trusted.string()}).code() == 0);
+    set(true);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const Arguments own = info();
+    const std::size_t objects = guarded_objects();
+    CHECK(objects > 20);
+    for (int i = 0; i < 2; ++i) {
+        // The last bytes are the digest of the programs.
+        Arguments other = own;
+        other.back() = own.back() == "0x00" ? "0x01" : "0x00";
+        Arguments update{trusted, "map", "update", "pinned", (pins / "llexec_info").string(),
+                         "key",   "0",   "0",      "0",      "0",
+                         "value"};
+        update.insert(update.end(), other.begin(), other.end());
+        REQUIRE(run(update).code() == 0);
+        REQUIRE(info() == other);
+        REQUIRE(daemon.reload());
+        CHECK(info() == own);
+        CHECK(guarded_objects() == objects);
+        CHECK_FALSE(unlinks(pins / "link_llexec_enforce"));
+    }
+    set(false);
+    REQUIRE(daemon.reload());
+    CHECK(daemon.stop().code() == 0);
+    fs::remove(trusted);
     unload();
 }
