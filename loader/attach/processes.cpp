@@ -12,8 +12,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <poll.h>
 #include <sstream>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,6 +72,11 @@ void read_cgroups(std::uint32_t pid, std::uint64_t seed, Candidate& candidate) {
     }
 }
 
+bool has_ended(const UniqueFd& pidfd) {
+    pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ended, 1, 0) == 1;
+}
+
 class Search {
   public:
     Search(const Maps& maps, const llexec_generation& generation, std::uint64_t seed)
@@ -86,10 +93,17 @@ class Search {
             if (process.head.pid != 1)
                 if (auto judged = judge(process); !judged)
                     return std::unexpected(std::move(judged.error()));
-        return std::move(result_);
+        return confirm();
     }
 
   private:
+    /// A process, and the policies that do not confine it.
+    struct Suspect {
+        UniqueFd pidfd;
+        std::vector<std::uint64_t> policies; ///< hashes of the names
+        std::vector<UnconfinedProcess> found;
+    };
+
     [[nodiscard]] Candidate candidate_of(const llexec_process& process) const {
         Candidate candidate{.file = process.head.program,
                             .directories = {},
@@ -106,14 +120,22 @@ class Search {
     }
 
     Result<> judge(const llexec_process& process) {
+        const std::uint32_t pid = process.head.pid;
+        UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+        if (!pidfd.valid()) {
+            if (errno == ESRCH)
+                return {}; // it has ended
+            return system_error(errno, fmt::format("cannot get a pidfd of the process {}", pid));
+        }
         const auto selected = select_policies(maps_, generation_, candidate_of(process));
         if (!selected)
             return std::unexpected(selected.error());
         if (selected->empty())
             return {};
-        const auto confined = confined_by(process.head.pid);
+        const auto confined = confined_by(pidfd);
         if (!confined)
             return std::unexpected(confined.error());
+        Suspect suspect{.pidfd = {}, .policies = {}, .found = {}};
         for (const std::uint32_t index : *selected) {
             const llexec_id_key key{
                 .generation = generation_.generation, .id = index, .reserved = 0};
@@ -123,28 +145,51 @@ class Search {
             if (!*policy || (*policy)->mode != LLEXEC_MODE_ENFORCE ||
                 std::ranges::find(*confined, (*policy)->name_hash) != confined->end())
                 continue;
-            std::string command = text_of(proc(process.head.pid, "comm"));
+            std::string command = text_of(proc(pid, "comm"));
             if (command.ends_with('\n'))
                 command.pop_back();
-            result_.push_back({.pid = process.head.pid,
-                               .exe = link_target(proc(process.head.pid, "exe")),
-                               .command = std::move(command),
-                               .policy = (*policy)->name});
+            suspect.policies.push_back((*policy)->name_hash);
+            suspect.found.push_back({.pid = pid,
+                                     .exe = link_target(proc(pid, "exe")),
+                                     .command = std::move(command),
+                                     .policy = (*policy)->name});
+        }
+        if (!suspect.found.empty()) {
+            suspect.pidfd = std::move(pidfd);
+            suspects_.push_back(std::move(suspect));
         }
         return {};
     }
 
-    /// Hashes of the names of the policies that its domain enforces.
-    Result<std::vector<std::uint64_t>> confined_by(std::uint32_t pid) const {
-        const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-        if (!pidfd.valid()) {
-            if (errno == ESRCH)
-                return std::vector<std::uint64_t>{}; // gone
-            return system_error(errno, fmt::format("cannot get a pidfd of the process {}", pid));
+    /// Leaves out what has ended, and what was on its way into its domain.
+    Result<std::vector<UnconfinedProcess>> confirm() const {
+        std::vector<UnconfinedProcess> result;
+        for (const Suspect& suspect : suspects_) {
+            // Waits, whether it may be opened or not, while the process has the new program and
+            // not yet its domain: then the kernel lets nobody look into it.
+            const UniqueFd environment(
+                ::open(proc(suspect.found.front().pid, "environ").c_str(), O_RDONLY | O_CLOEXEC));
+            const auto confined = confined_by(suspect.pidfd);
+            if (!confined)
+                return std::unexpected(confined.error());
+            // What was read may be of nobody, or of another process with its number.
+            if (has_ended(suspect.pidfd))
+                continue;
+            for (std::size_t i = 0; i < suspect.found.size(); ++i)
+                if (std::ranges::find(*confined, suspect.policies[i]) == confined->end())
+                    result.push_back(suspect.found[i]);
         }
+        return result;
+    }
+
+    /// Hashes of the names of the policies that its domain enforces.
+    [[nodiscard]] Result<std::vector<std::uint64_t>> confined_by(const UniqueFd& pidfd) const {
         const auto confined = maps_.find<llexec_confined>(MapId::confined, pidfd.get());
-        if (!confined)
+        if (!confined) {
+            if (confined.error().code == ESRCH)
+                return std::vector<std::uint64_t>{}; // it has ended
             return std::unexpected(confined.error());
+        }
         const llexec_confined values = confined->value_or(llexec_confined{});
         const auto count = std::min<std::size_t>(values.n_policies, LLEXEC_MAX_LAYERS);
         return std::vector<std::uint64_t>(values.policies, values.policies + count);
@@ -153,7 +198,7 @@ class Search {
     const Maps& maps_;
     llexec_generation generation_;
     std::uint64_t seed_;
-    std::vector<UnconfinedProcess> result_;
+    std::vector<Suspect> suspects_;
 };
 
 Result<std::vector<UnconfinedProcess>> search(const Maps& maps, std::uint64_t current) {

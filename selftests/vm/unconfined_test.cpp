@@ -133,3 +133,15 @@ TEST_CASE_METHOD(Unconfined, "an execution that fails confines nobody") {
     write_file(stop, "");
     CHECK(process.wait()["layers"] == "0");
 }
+
+TEST_CASE_METHOD(Unconfined, "processes that end meanwhile are not listed") {
+    CAPTURE(point);
+    load({{"p", world.policy()}}, point);
+    const fs::path stop = world.root / "stop";
+    Process storm({launcher(), "via-repeat:1000000:" + stop.string(), "--", world.program,
+                   world.read_closed});
+    for (int i = 0; i < 10; ++i)
+        CHECK(status()["unconfined"].empty());
+    write_file(stop, "");
+    CHECK(storm.wait()["exec"].starts_with("allowed 0, denied "));
+}
