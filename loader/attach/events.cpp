@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 namespace llexec {
 namespace {
@@ -44,17 +45,23 @@ struct EventReader::Impl {
     std::unique_ptr<ring_buffer, FreeRing> ring;
     const std::function<void(const Event&)>* handle = nullptr; // while poll() runs
     std::size_t count = 0;
+    std::exception_ptr thrown; ///< by `handle`; libbpf, which is C, is not to be left by it
 
-    static int on_record(void* context, void* data, std::size_t size) {
+    static int on_record(void* context, void* data, std::size_t size) noexcept {
         auto* const self = static_cast<Impl*>(context);
         if (size < sizeof(llexec_event))
             return 0; // not ours; nothing else writes to this ring
         llexec_event record{};
         std::memcpy(&record, data, sizeof(record));
-        if (record.outcome < outcome_names.size()) {
+        if (record.outcome >= outcome_names.size())
+            return 0;
+        try {
             (*self->handle)(to_event(record));
-            ++self->count;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return -ECANCELED;
         }
+        ++self->count;
         return 0;
     }
 };
@@ -93,6 +100,8 @@ Result<std::size_t> EventReader::poll(std::chrono::milliseconds timeout,
     impl_->count = 0;
     const int result = ring_buffer__poll(impl_->ring.get(), static_cast<int>(timeout.count()));
     impl_->handle = nullptr;
+    if (impl_->thrown)
+        std::rethrow_exception(std::exchange(impl_->thrown, nullptr));
     if (result < 0 && result != -EINTR)
         return system_error(-result, "cannot read events");
     return impl_->count;

@@ -12,8 +12,9 @@ namespace {
 // libbpf has one callback for the whole process, which is called on the thread that does the work.
 thread_local std::string* destination = nullptr;
 
+/// Without memory for a line, this ends the process: no exception may leave libbpf, which is C.
 __attribute__((format(printf, 2, 0))) int collect(libbpf_print_level level, const char* format,
-                                                  va_list arguments) {
+                                                  va_list arguments) noexcept {
     if (destination == nullptr || level == LIBBPF_DEBUG || level == LIBBPF_INFO)
         return 0;
     va_list again;
