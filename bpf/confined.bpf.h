@@ -18,8 +18,6 @@
 #include "llexec/abi.h"
 #include "maps.bpf.h"
 
-#define CLONE_THREAD 0x00010000
-
 /* Adds to what is known of a domain. There are no more policies than the domain has layers. */
 __global int note_enforced(struct llexec_confined *confined, __u64 policy)
 {
@@ -56,15 +54,16 @@ __global int remember_confined(const struct llexec_confined *enforced)
 	return 0;
 }
 
-/* A process inherits its parent's domain. Threads are not asked about. */
+/*
+ * A process inherits its parent's domain. So does a thread, and when it executes a program the
+ * process is it from then on.
+ */
 SEC("tp_btf/task_newtask")
 int BPF_PROG(llexec_fork, struct task_struct *child, __u64 clone_flags)
 {
 	struct task_struct *parent = (struct task_struct *)bpf_get_current_task_btf();
 	struct llexec_confined *own, *inherited;
 
-	if (clone_flags & CLONE_THREAD)
-		return 0;
 	own = bpf_task_storage_get(&llexec_confined, parent->group_leader, 0, 0);
 	if (!own)
 		return 0;

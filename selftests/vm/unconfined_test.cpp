@@ -94,6 +94,16 @@ TEST_CASE_METHOD(Unconfined, "what a process forks is as confined as it is") {
         ::kill(pid, SIGKILL);
 }
 
+TEST_CASE_METHOD(Unconfined, "what a thread executes is as confined as its process") {
+    CAPTURE(point);
+    load({{"p", match_exe(world.program) + harmless}}, point);
+    const Process process({world.program, "via-thread", "--", sleeper, "1000"});
+    REQUIRE(eventually([&] { return runs(process); }));
+    load({{"p", match_exe(world.program) + policy()}, {"q", policy()}}, point);
+    CHECK_FALSE(is_listed(process.pid(), "p"));
+    CHECK(is_listed(process.pid(), "q"));
+}
+
 TEST_CASE_METHOD(Unconfined, "all that a policy selects by is looked at") {
     CAPTURE(point);
     const Process root(sleeping());
