@@ -158,8 +158,9 @@ struct {
 #define MAX_PLACES (FIRST_DIRECTORY + LLEXEC_MAX_DIRECTORIES)
 
 /*
- * Where an execution takes place: only if rules are about that, and not longer than the execution.
- * How many there are stands in llexec_execution. Written by the programs.
+ * Where an execution takes place: only if rules are about that, and until it is committed. How many
+ * there are stands in llexec_execution. Also scratch of who lists processes. Written by the
+ * programs.
  */
 struct llexec_places {
 	__u64 place[MAX_PLACES];
