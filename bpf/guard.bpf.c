@@ -17,6 +17,7 @@
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 
+#define CLONE_THREAD 0x00010000
 #define EPERM 1
 #define FMODE_WRITE 2
 #define LSM_UNSAFE_SHARE 1
@@ -54,7 +55,20 @@ struct {
 	__type(value, struct llexec_guard);
 } llexec_guard SEC(".maps");
 
-/* Processes that execute llexecd. Written by the loader, for its own process, and at exec. */
+enum {
+	/* It executes llexecd. */
+	TRUSTED = 1,
+	/*
+	 * Forked from such a process, and executes nothing else yet: what it does is not trusted,
+	 * but it has the same descriptors, and after vfork(2) the same memory.
+	 */
+	TRUSTED_CHILD = 2,
+};
+
+/*
+ * Written by the loader, for its own process, and for those that come to execute llexecd, and their
+ * children.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -67,7 +81,7 @@ static __always_inline bool is_trusted(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 *trusted = bpf_task_storage_get(&llexec_trusted, task->group_leader, 0, 0);
 
-	return trusted && *trusted;
+	return trusted && *trusted == TRUSTED;
 }
 
 static __always_inline bool is_guarded(__u32 kind, __u32 id)
@@ -195,6 +209,24 @@ int BPF_PROG(llexec_guard_trace, struct task_struct *child, unsigned int mode, i
 	return trusted && *trusted && mode & 2 && !is_trusted() ? -EPERM : 0;
 }
 
+/* Fail-open: without memory for it, and for an instant before it, a child can be traced. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(llexec_guard_fork, struct task_struct *child, __u64 clone_flags)
+{
+	struct task_struct *parent = (struct task_struct *)bpf_get_current_task_btf();
+	__u32 *trusted;
+
+	if (clone_flags & CLONE_THREAD)
+		return 0;
+	trusted = bpf_task_storage_get(&llexec_trusted, parent->group_leader, 0, 0);
+	if (!trusted || !*trusted)
+		return 0;
+	trusted = bpf_task_storage_get(&llexec_trusted, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (trusted)
+		*trusted = TRUSTED_CHILD;
+	return 0;
+}
+
 static __always_inline bool is_llexecd(struct file *file, struct llexec_guard *own)
 {
 	struct llexec_file_id id = {};
@@ -238,7 +270,7 @@ int BPF_PROG(llexec_guard_exec, const struct linux_binprm *bprm)
 		trusted = bpf_task_storage_get(&llexec_trusted, task, 0,
 					       BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (trusted)
-			*trusted = 1;
+			*trusted = TRUSTED;
 	} else {
 		bpf_task_storage_delete(&llexec_trusted, task);
 	}

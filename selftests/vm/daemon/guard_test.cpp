@@ -7,10 +7,12 @@
 #include <bpf/bpf.h>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,6 +236,37 @@ TEST_CASE_METHOD(Guard, "what another version of the programs replaced is not gu
     }
     set(false);
     REQUIRE(daemon.reload());
+    CHECK(daemon.stop().code() == 0);
+    fs::remove(trusted);
+    unload();
+}
+
+TEST_CASE_METHOD(Guard, "what llexecd forks is out of root's reach until it executes a program") {
+    // The guard trusts what stands where llexecd is installed.
+    const fs::path trusted = LLEXEC_INSTALLED_DAEMON;
+    fs::copy_file("/bin/sh", trusted);
+    const fs::path pipe = world.root / "pipe";
+    const fs::path pids = world.root / "pids";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    set(true);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const Process shell({trusted, "-c",
+                         "(read line < " + pipe.string() +
+                             ") & own=$!; sleep 1000 & echo $own $! > " + pids.string() +
+                             "; read line < " + pipe.string()});
+    pid_t own = 0;
+    pid_t other = 0;
+    REQUIRE(eventually([&] { return !!(std::ifstream(pids) >> own >> other); }));
+    CHECK_FALSE(traces(shell.pid()));
+    CHECK_FALSE(traces(own));
+    CHECK(eventually([&] { return traces(other); }));
+    set(false);
+    REQUIRE(daemon.reload());
+    CHECK(traces(shell.pid()));
+    CHECK(traces(own));
+    for (const pid_t pid : {own, other})
+        ::kill(pid, SIGKILL);
     CHECK(daemon.stop().code() == 0);
     fs::remove(trusted);
     unload();
