@@ -22,6 +22,8 @@ InChild with_format(const std::string& bytes, const fs::path& interpreter, const
         as_user(somebody, somebody)();
         if (::prctl(PR_SET_DUMPABLE, 1) != 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
             ::_exit(126);
+        std::ofstream("/proc/self/setgroups") << "deny";
+        std::ofstream("/proc/self/gid_map") << "0 1000 1";
         std::ofstream("/proc/self/uid_map") << "0 1000 1";
         if (::mount("formats", mount.c_str(), "binfmt_misc", 0, nullptr) != 0)
             ::_exit(126);
