@@ -65,7 +65,7 @@ std::string Account::status_line() const {
     if (setting_.off)
         line += fmt::format("; they could not be switched off, as {} asks for", *setting_.off);
     if (const auto& refused = setting_.enforcement->refused())
-        line += !refused->stored.set.ok()
+        line += !refused->stored.set.ok() && !refused->stored.hindered
                     ? fmt::format("; those in {} have errors and are not used",
                                   setting_.store.directory())
                     : fmt::format("; those in {} are not used: {}", setting_.store.directory(),

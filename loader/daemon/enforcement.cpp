@@ -41,7 +41,8 @@ void Enforcement::begin() {
 
 Result<> Enforcement::enforce(const StoredSet& stored) {
     setting_.journal.say(stored.set.diagnostics);
-    auto applied = stored.set.ok()
+    auto applied = stored.hindered ? Result<>(std::unexpected(*stored.hindered))
+                   : stored.set.ok()
                        ? apply(stored, stored.set.policies)
                        : failure(ErrorKind::policy, fmt::format("the policies in {} have errors",
                                                                 setting_.store.directory()));

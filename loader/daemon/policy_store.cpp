@@ -21,6 +21,13 @@ using Json = nlohmann::json;
 
 constexpr int format_version = 2;
 
+/// Keeps an error that may pass by itself, when what is short now is there again.
+void note_hindered(StoredSet& stored, const Error& error) {
+    for (const int code : {EMFILE, ENFILE, ENOMEM})
+        if (error.code == code)
+            stored.hindered = error;
+}
+
 /// Trusted files, and what was read of them.
 class RecordingFiles final : public PolicyFiles {
   public:
@@ -30,10 +37,12 @@ class RecordingFiles final : public PolicyFiles {
         auto text = trusted_.read(path);
         // Policies are parsed by several threads.
         const std::lock_guard lock(mutex_);
-        if (text)
+        if (text) {
             stored_.texts[path] = *text;
-        else
+        } else {
             stored_.unread.push_back(path);
+            note_hindered(stored_, text.error());
+        }
         return text;
     }
 
@@ -180,6 +189,7 @@ StoredSet PolicyStore::read() const {
     if (!paths) {
         // Fail closed: without its policies, what is enforced stays.
         stored.set.diagnostics.push_back(error_about(directory_, paths.error()));
+        note_hindered(stored, paths.error());
         return stored;
     }
     stored.policies = *paths;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct StoredSet {
     std::map<std::string, std::string> texts; ///< by path: theirs, and those that they include
     std::vector<std::string> unread;          ///< files that were asked for and could not be read
     UserNumbers numbers;                      ///< of the names in them
+    /// Why it could not be read now, if that may pass: no policy is wrong. Kind system.
+    std::optional<Error> hindered;
 };
 
 /// Whether they have the same texts, and the names of users and groups in them are the same

@@ -334,7 +334,8 @@ class Service {
             return;
         const auto reloads = counters_.reloads;
         // What could not be loaded may have wanted just that file.
-        if (const auto& refused = enforcement_->refused(); refused && refused->stored.set.ok())
+        if (const auto& refused = enforcement_->refused();
+            refused && (refused->stored.set.ok() || refused->stored.hindered))
             configure(false);
         if (enforcement_->active() && counters_.reloads == reloads)
             enforcement_->renew();

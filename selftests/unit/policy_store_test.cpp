@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,31 @@ std::vector<std::string> meanings(const PolicySet& set) {
 
 } // namespace
 
+TEST_CASE("policies that cannot be read for want of descriptors may be read another time") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    write_policies(place);
+    CHECK_FALSE(place.store().read().hindered.has_value());
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const StoredSet hindered = place.store().read();
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    REQUIRE(hindered.hindered.has_value());
+    CHECK(hindered.hindered->kind == ErrorKind::system);
+    CHECK(hindered.hindered->code == EMFILE);
+    CHECK_FALSE(hindered.set.ok());
+    CHECK(place.store().read().set.ok());
+    // A policy that is wrong stays so.
+    place.write("policies/web.toml", "wrong");
+    const StoredSet wrong = place.store().read();
+    CHECK_FALSE(wrong.set.ok());
+    CHECK_FALSE(wrong.hindered.has_value());
+}
+
 TEST_CASE("what is kept is a file of its owner's, with its digest, and replaces the one before") {
     const Place place(fs::temp_directory_path());
     StoredSet stored;
@@ -128,7 +154,7 @@ TEST_CASE("what is kept is a file of its owner's, with its digest, and replaces 
     stored.texts = {{"/p/a.toml", "text \"1\"\n"}};
     stored.numbers.groups = {{"staff", 50}};
     REQUIRE(place.store().keep(stored).has_value());
-    struct stat status{};
+    struct stat status {};
     REQUIRE(::stat((place / "state/last-good.json").c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     const std::string first = place.kept();
