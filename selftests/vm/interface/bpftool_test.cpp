@@ -99,6 +99,7 @@ TEST_CASE("bpftool: fills a slot for a process that holds the ruleset, and shows
     CHECK(has(looked_up, as_shown(id)));
     const Said dumped = bpftool("map dump pinned " + map.path);
     INFO(dumped.text);
+    CHECK(has(dumped, "key: 01 00 00 00"));
     CHECK(has(dumped, as_shown(id)));
     CHECK(has(dumped, "Found 1 element"));
 
