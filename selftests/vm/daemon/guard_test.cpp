@@ -214,8 +214,7 @@ TEST_CASE_METHOD(Guard, "what another version of the programs replaced is not gu
     const fs::path trusted = LLEXEC_INSTALLED_DAEMON;
     REQUIRE(run({"sh", "-c", "cp \"$(command -v bpftool)\" " + trusted.string()}).code() == 0);
     set(true);
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
+    REQUIRE(starts(Other::nobody));
     const Arguments own = info();
     const std::size_t objects = guarded_objects();
     CHECK(objects > 20);
@@ -229,14 +228,13 @@ TEST_CASE_METHOD(Guard, "what another version of the programs replaced is not gu
         update.insert(update.end(), other.begin(), other.end());
         REQUIRE(run(update).code() == 0);
         REQUIRE(info() == other);
-        REQUIRE(daemon.reload());
+        REQUIRE(starts(Other::nobody));
         CHECK(info() == own);
         CHECK(guarded_objects() == objects);
         CHECK_FALSE(unlinks(pins / "link_llexec_enforce"));
     }
     set(false);
-    REQUIRE(daemon.reload());
-    CHECK(daemon.stop().code() == 0);
+    REQUIRE(starts(Other::nobody));
     fs::remove(trusted);
     unload();
 }
