@@ -2,10 +2,7 @@
 //
 // The self-test, when it fails.
 #include "catch.hpp"
-#include "llexecd.hpp"
-
-#include <fstream>
-#include <iterator>
+#include "service.hpp"
 
 using namespace llexec::vmtest;
 
@@ -30,11 +27,6 @@ class SelfTest {
     }
 
     [[nodiscard]] bool confined() const { return world.confined(run(world.look(world.program))); }
-
-    [[nodiscard]] static std::string text_of(const fs::path& file) {
-        std::ifstream stream(file);
-        return {std::istreambuf_iterator<char>(stream), {}};
-    }
 
     [[nodiscard]] bool has_metric(const std::string& line) const {
         return eventually(

@@ -2,36 +2,16 @@
 //
 // llexecd: ready when it enforces, in step with its directory, and not needed for what is enforced.
 #include "catch.hpp"
-#include "kernel_objects.hpp"
-#include "llexecd.hpp"
+#include "service.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <fstream>
-#include <iterator>
 #include <sys/resource.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace llexec::vmtest;
 
 namespace {
-
-class Service {
-  public:
-    Service() : world(ext4()) {}
-
-    [[nodiscard]] bool confined() const { return world.confined(run(world.look(world.program))); }
-    [[nodiscard]] bool unconfined() const {
-        return world.unconfined(run(world.look(world.program)));
-    }
-    [[nodiscard]] static std::uint64_t generation() {
-        return status()["generation"].get<std::uint64_t>();
-    }
-
-    Place place;
-    World world;
-};
 
 std::string field_of(pid_t pid, const std::string& name) {
     std::ifstream stream("/proc/" + std::to_string(pid) + "/status");
@@ -39,11 +19,6 @@ std::string field_of(pid_t pid, const std::string& name) {
         if (line.starts_with(name + ":"))
             return line.substr(line.find_last_of("\t ") + 1);
     return {};
-}
-
-std::string text_of(const fs::path& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 /// The second number that a process has no descriptor of.
@@ -89,18 +64,6 @@ class Storm {
     fs::path stop_;
     Process process_;
 };
-
-/// As many as were told to be lost, in each record.
-std::vector<std::string> lost(const Llexecd& daemon) {
-    std::vector<std::string> numbers;
-    for (const Json& record : daemon.said("executions could not be reported"))
-        numbers.push_back(record["LLEXEC_LOST"]);
-    return numbers;
-}
-
-std::string events_lost() {
-    return std::to_string(status()["events_lost"].get<std::uint64_t>());
-}
 
 bool all_confined(const std::string& ends) {
     return ends.starts_with("allowed 0, denied ") && !ends.starts_with("allowed 0, denied 0,") &&
@@ -299,213 +262,6 @@ TEST_CASE_METHOD(Service, "llexecd keeps few capabilities, and confines itself")
     REQUIRE(daemon.reload());
 }
 
-TEST_CASE_METHOD(Service, "processes from before are told at the start and at a reload") {
-    const fs::path stop = world.root / "stop";
-    Process old({world.program, "wait:" + stop.string()});
-    const std::string pid = std::to_string(old.pid());
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    const auto told = [&] {
-        std::size_t count = 0;
-        for (const Json& record : daemon.said("not confined, because it has run since before p"))
-            if (record["LLEXEC_PID"] == pid)
-                ++count;
-        return count;
-    };
-    CHECK(told() == 1);
-    REQUIRE(daemon.reload());
-    CHECK(told() == 2);
-    write_file(stop, "");
-    old.wait();
-    REQUIRE(daemon.reload());
-    CHECK(told() == 2);
-}
-
-TEST_CASE_METHOD(Service, "what runs confined keeps the policy of its start, and is not listed") {
-    const fs::path stop = world.open / "stop";
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    Process old({world.program, "wait:" + stop.string(), world.read_open, world.read_closed});
-    CHECK(eventually([] { return status_of("p")["applied"] == 1; }));
-    place.put("p", match_exe(world.program) + only(world.root));
-    REQUIRE(daemon.reload());
-    CHECK(unconfined());
-    CHECK(status()["unconfined"].empty());
-    place.remove("p");
-    REQUIRE(daemon.reload());
-    write_file(stop, "");
-    CHECK(world.confined(old.wait()));
-}
-
-TEST_CASE_METHOD(Service, "a process from before that was restarted is not counted any more") {
-    const fs::path stop = world.root / "stop";
-    Process old({world.program, "wait:" + stop.string()});
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    const auto counts = [&](const std::string& number) {
-        return eventually([&] {
-            return text_of(place.metrics).find("llexec_unconfined_processes " + number + "\n") !=
-                   std::string::npos;
-        });
-    };
-    const auto says_so = [&] {
-        return daemon.status_line().find("1 processes from before") != std::string::npos;
-    };
-    CHECK(counts("1"));
-    CHECK(says_so());
-    write_file(stop, "");
-    old.wait();
-    CHECK(confined());
-    CHECK(counts("0"));
-    CHECK(eventually([&] { return !says_so(); }));
-}
-
-TEST_CASE_METHOD(Service, "each execution is reported with all that is known of it") {
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    Process process(world.look(world.program), as_user(1234, 1235));
-    const pid_t pid = process.pid();
-    process.wait();
-    std::vector<Json> found;
-    REQUIRE(eventually([&] {
-        found = daemon.said("p: applied: ");
-        return !found.empty();
-    }));
-    REQUIRE(found.size() == 1);
-    CHECK(found[0]["LLEXEC_POLICY"] == "p");
-    CHECK(found[0]["LLEXEC_EXE"] == world.program.string());
-    CHECK(found[0]["LLEXEC_PID"] == std::to_string(pid));
-    CHECK(found[0]["LLEXEC_UID"] == "1234");
-    CHECK(found[0]["LLEXEC_CGROUP"] == "/vmtest");
-    CHECK(found[0]["LLEXEC_GENERATION"] == std::to_string(generation()));
-    CHECK(found[0]["ERRNO"] == "0");
-    std::ostringstream id;
-    id << std::hex << status_of("p")["ruleset_id"].get<std::uint64_t>();
-    CHECK(found[0]["LLEXEC_RULESET_ID"] == id.str());
-    // A failure has its error, and is worth a warning.
-    REQUIRE(empty_slot(status_of("p")["slot"].get<std::uint32_t>()));
-    CHECK(run(world.look(world.program)).signal() == SIGKILL);
-    REQUIRE(eventually([&] { return !daemon.said("p: killed: ").empty(); }));
-    const Json killed = daemon.said("p: killed: ")[0];
-    CHECK(killed["ERRNO"] == std::to_string(ENOENT));
-    CHECK(killed["PRIORITY"] == 4);
-}
-
-TEST_CASE_METHOD(Service, "executions that were lost while no llexecd ran are told at its start") {
-    const fs::path kept = "/run/llexec/events-lost";
-    place.put("p", world.policy());
-    // What one more llexecd says of them.
-    const auto told = [&](const std::function<void(const Llexecd&)>& look = {}) {
-        Llexecd daemon(place);
-        REQUIRE(daemon.is_ready());
-        if (look)
-            look(daemon);
-        CHECK(daemon.stop().code() == 0);
-        return lost(daemon);
-    };
-    const auto storm = [&](const std::string& count) {
-        CHECK(run({launcher(), "via-repeat:" + count, "--", world.program,
-                   world.read_closed})["exec"] ==
-              "allowed 0, denied " + count + ", other 0, refused 0, killed 0");
-    };
-    using Told = std::vector<std::string>;
-    CHECK(told().empty());
-    storm("20");
-    CHECK(told().empty());
-    storm("2000");
-    const auto counted = events_lost();
-    CHECK(counted != "0");
-    CHECK(told() == Told{counted});
-    CHECK(events_lost() == counted);
-    CHECK(told().empty());
-    // Fewer, and once more than the ring buffer holds: only those are new.
-    storm("20");
-    CHECK(told().empty());
-    // What is not known to have been told is told.
-    for (const char* const text : {"nonsense\n", "", "0 0 0\n"}) {
-        write_file(kept, text);
-        CHECK(told() == Told{counted});
-        CHECK(told().empty());
-    }
-    fs::remove(kept);
-    CHECK(told() == Told{counted});
-    // Nowhere to keep it.
-    fs::remove(kept);
-    fs::create_directories(kept.string() + ".new");
-    const auto complains = [](const Llexecd& daemon) {
-        CHECK(daemon.said("the next llexecd will tell lost executions again").size() == 1);
-    };
-    for (int i = 0; i < 2; ++i)
-        CHECK(told(complains) == Told{counted});
-    fs::remove(kept.string() + ".new");
-    CHECK(told() == Told{counted});
-    // Other counters.
-    unload();
-    CHECK(told().empty());
-    storm("2000");
-    const auto again = events_lost();
-    CHECK(again != "0");
-    CHECK(told() == Told{again});
-}
-
-TEST_CASE_METHOD(Service, "executions that were lost while llexecd was stopped are told") {
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    daemon.signal(SIGSTOP);
-    run({launcher(), "via-repeat:2000", "--", world.program, world.read_closed});
-    const auto counted = events_lost();
-    CHECK(counted != "0");
-    daemon.signal(SIGCONT);
-    CHECK(eventually([&] { return !lost(daemon).empty(); }));
-    CHECK(lost(daemon) == std::vector{counted});
-    CHECK(events_lost() == counted);
-}
-
-TEST_CASE_METHOD(Service, "a storm of several policies does not displace what failed") {
-    for (const char* const name : {"p", "q", "r"})
-        place.put(name, world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    // One event of each policy, and of none too many.
-    daemon.signal(SIGSTOP);
-    CHECK(run({launcher(), "via-repeat:480", "--", world.program, world.read_closed})["exec"] ==
-          "allowed 0, denied 480, other 0, refused 0, killed 0");
-    REQUIRE(empty_slot(status_of("p")["slot"].get<std::uint32_t>()));
-    CHECK(run(world.look(world.program)).signal() == SIGKILL);
-    daemon.signal(SIGCONT);
-    CHECK(eventually([&] { return !daemon.said("p: killed: ").empty(); }));
-    CHECK(daemon.said(": applied: " + world.program.string()).size() == 1000);
-    CHECK(status()["events_lost"] == 0);
-}
-
-TEST_CASE_METHOD(Service, "a storm of executions is counted, not written out") {
-    place.put("p", world.policy());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    // All of them come at once, however slow the machine is; the ring buffer holds some 1,600.
-    daemon.signal(SIGSTOP);
-    CHECK(run({launcher(), "via-repeat:1200", "--", world.program, world.read_closed})["exec"] ==
-          "allowed 0, denied 1200, other 0, refused 0, killed 0");
-    daemon.signal(SIGCONT);
-    CHECK(eventually([&] { return !daemon.said(" more executions").empty(); }));
-    const auto written = daemon.said("p: applied: " + world.program.string()).size();
-    CHECK(written >= 500);
-    CHECK(written < 1200);
-    CHECK(status()["events_lost"] == 0);
-    // All of them are in the counters.
-    CHECK(eventually([&] {
-        std::ifstream stream(place.metrics);
-        const std::string text{std::istreambuf_iterator<char>(stream), {}};
-        return text.find("llexec_policy_applied_total{policy=\"p\"} 1200\n") != std::string::npos &&
-               text.ends_with("# EOF\n");
-    }));
-}
-
 TEST_CASE_METHOD(Service, "an idle llexecd does not wake up") {
     place.put("p", world.policy());
     Llexecd daemon(place);
@@ -519,38 +275,6 @@ TEST_CASE_METHOD(Service, "an idle llexecd does not wake up") {
     const std::string before = switches();
     std::this_thread::sleep_for(std::chrono::seconds(5));
     CHECK(switches() == before);
-}
-
-TEST_CASE_METHOD(Service, "a file switches llexecd off, and its removal on again") {
-    place.put("p", world.policy());
-    const OffFile off_file;
-    write_file(off, "");
-    {
-        Llexecd daemon(place);
-        REQUIRE(daemon.is_ready());
-        CHECK(daemon.said("NO POLICY IS ENFORCED").size() == 1);
-        CHECK(unconfined());
-        CHECK(status()["loaded"] == false);
-        fs::remove(off);
-        CHECK(eventually([&] { return confined(); }));
-        write_file(off, "");
-        CHECK(eventually([&] { return unconfined(); }));
-        CHECK(eventually([&] { return status()["loaded"] == false; }));
-    }
-}
-
-TEST_CASE_METHOD(Service, "switched on again with invalid policies, the last good ones are used") {
-    place.put("p", world.policy());
-    const OffFile off_file;
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    write_file(off, "");
-    CHECK(eventually([&] { return unconfined(); }));
-    place.put("p", "nonsense");
-    fs::remove(off);
-    CHECK(eventually([&] { return confined(); }));
-    // Programs are confined before llexecd gets to say why.
-    CHECK(eventually([&] { return !daemon.said("the last good policies are used").empty(); }));
 }
 
 TEST_CASE_METHOD(Service, "a set that lacks a file is loaded when the file is there") {
@@ -581,55 +305,6 @@ TEST_CASE_METHOD(Service, "a policy that this kernel cannot enforce does not kee
     CHECK(confined());
 }
 
-TEST_CASE_METHOD(Service, "a switch-off that fails is said, and switching on again enforces") {
-    place.put("p", world.policy());
-    const OffFile off_file;
-    load({{"p", world.policy()}}, committing);
-    // Holds a map, whatever becomes of the pins.
-    const Process follower({cli(), "events", "--follow"});
-    std::this_thread::sleep_for(std::chrono::seconds(1) * slowness());
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    CHECK(confined());
-    off_file.set(true);
-    // It waits ten seconds for them.
-    CHECK((eventually([&] { return !daemon.said("cannot be switched off").empty(); }) ||
-           eventually([&] { return !daemon.said("cannot be switched off").empty(); })));
-    CHECK(unconfined());
-    CHECK(eventually([&] {
-        return daemon.status_line().find("but: all pins are removed") != std::string::npos;
-    }));
-    off_file.set(false);
-    CHECK(eventually([&] { return confined(); }));
-    CHECK(eventually([&] { return daemon.status_line().starts_with("1 policies enforced"); }));
-}
-
-TEST_CASE_METHOD(Service,
-                 "switched on with policies that cannot be used, they are taken when mended") {
-    const fs::path common = place.root / "common.toml";
-    write_file(common, "nonsense");
-    place.put("p", "include = [\"../common.toml\", \"../missing/other.toml\"]\n" +
-                       match_exe(world.program));
-    const OffFile off_file;
-    off_file.set(true);
-    Llexecd daemon(place);
-    REQUIRE(daemon.is_ready());
-    CHECK(daemon.status_line().starts_with("switched off by "));
-    off_file.set(false);
-    REQUIRE(eventually([&] { return !daemon.said("NOTHING IS ENFORCED").empty(); }));
-    CHECK(eventually(
-        [&] { return daemon.status_line().starts_with("NOTHING IS ENFORCED: the policies in "); }));
-    CHECK(unconfined());
-    write_file(common, "abi = 9\n" + only(world.open));
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    CHECK(unconfined());
-    fs::create_directories(place.root / "missing");
-    fs::permissions(place.root / "missing", fs::perms{0755});
-    write_file(place.root / "missing/other.toml", "abi = 9\n" + only(world.open));
-    CHECK(eventually([&] { return confined(); }));
-    CHECK(eventually([&] { return daemon.status_line().starts_with("1 policies enforced"); }));
-}
-
 TEST_CASE_METHOD(Service,
                  "what cannot be read for want of descriptors is read when there are some") {
     place.put("p", world.policy());
@@ -645,9 +320,8 @@ TEST_CASE_METHOD(Service,
     fs::rename(world.root / "fresh", world.program);
     fs::create_hard_link(world.program, link);
     // Whichever it notices first, the file or what it had still to look at.
-    CHECK(eventually([&] {
-        return daemon.status_line().find("Too many open files") != std::string::npos;
-    }));
+    CHECK(eventually(
+        [&] { return daemon.status_line().find("Too many open files") != std::string::npos; }));
     CHECK(world.unconfined(run(world.look(link))));
     CHECK(daemon.status_line().find("have errors") == std::string::npos);
     REQUIRE(::prlimit(daemon.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
