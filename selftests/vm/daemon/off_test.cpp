@@ -9,27 +9,6 @@
 
 using namespace llexec::vmtest;
 
-namespace {
-
-const fs::path off = "/etc/llexec/off";
-
-/// The file that switches llexec off, there and gone.
-class OffFile {
-  public:
-    OffFile() { fs::create_directories(off.parent_path()); }
-    OffFile(const OffFile&) = delete;
-    OffFile& operator=(const OffFile&) = delete;
-    ~OffFile() { set(false); }
-    static void set(bool there) {
-        if (there)
-            write_file(off, "");
-        else
-            fs::remove(off);
-    }
-};
-
-} // namespace
-
 TEST_CASE_METHOD(Service, "a file switches llexecd off, and its removal on again") {
     place.put("p", world.policy());
     const OffFile off_file;

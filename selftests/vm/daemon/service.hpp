@@ -26,6 +26,23 @@ class Service {
     World world;
 };
 
+inline const fs::path off = "/etc/llexec/off";
+
+/// The file that switches llexec off, there and gone.
+class OffFile {
+  public:
+    OffFile() { fs::create_directories(off.parent_path()); }
+    OffFile(const OffFile&) = delete;
+    OffFile& operator=(const OffFile&) = delete;
+    ~OffFile() { set(false); }
+    static void set(bool there) {
+        if (there)
+            write_file(off, "");
+        else
+            fs::remove(off);
+    }
+};
+
 /// All that is in a file; empty if there is none.
 std::string text_of(const fs::path& file);
 

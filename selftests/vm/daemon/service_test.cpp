@@ -30,23 +30,6 @@ rlim_t second_free_descriptor(pid_t pid) {
             return number;
 }
 
-const fs::path off = "/etc/llexec/off";
-
-/// The file that switches llexec off, there and gone.
-class OffFile {
-  public:
-    OffFile() { fs::create_directories(off.parent_path()); }
-    OffFile(const OffFile&) = delete;
-    OffFile& operator=(const OffFile&) = delete;
-    ~OffFile() { set(false); }
-    static void set(bool there) {
-        if (there)
-            write_file(off, "");
-        else
-            fs::remove(off);
-    }
-};
-
 /// Executions of a program, all the time.
 class Storm {
   public:
