@@ -239,8 +239,8 @@ class ThreatModel(unittest.TestCase):
 
     def test_tests_exist(self):
         named = set()
-        for row in re.findall(r"^\| .*\.cpp`.*$", read("docs/threat-model.md"), re.M):
-            for file, what in re.findall(r"`(\S+\.cpp)`: (.*?)(?=; `| \|$)", row):
+        for row in re.findall(r"^\| .*\.(?:cpp|sh)`.*$", read("docs/threat-model.md"), re.M):
+            for file, what in re.findall(r"`(\S+\.(?:cpp|sh))`: (.*?)(?=; `| \|$)", row):
                 tests = self.cases_of(REPO / "selftests" / file)
                 for name in re.findall(r'"(.*?)"(?=, "| \(|$)', what):
                     named.add(name)
@@ -251,6 +251,8 @@ class ThreatModel(unittest.TestCase):
 
     @staticmethod
     def cases_of(path):
+        if path.suffix == ".sh":
+            return set(re.findall(r'^\s*check "(.*?)"', path.read_text(encoding="utf-8"), re.M))
         cases = re.findall(r"^TEST_CASE(?:_METHOD)?\((.*?)\) \{", path.read_text(encoding="utf-8"), re.M | re.S)
         return {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', case)).replace('\\"', '"') for case in cases}
 

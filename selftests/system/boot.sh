@@ -64,6 +64,34 @@ failed_units() {
 	systemctl list-units --failed --no-legend | tee /dev/stderr | wc -l
 }
 
+# PID 1 executes its own program again; a policy for that program is for everybody
+# else. Which execution a process is from, its addresses tell.
+test_pid_1() {
+	local program=/usr/lib/systemd/systemd policy=${policy%/*}/pid-1.toml before
+
+	check "PID 1: it is systemd" test /proc/1/exe -ef $program
+	check "PID 1: its program works without a policy" $program --version
+	cat > "$policy" <<-POLICY
+		abi = 1
+		[[match]]
+		exe = ["$program"]
+		[[ruleset]]
+		handled_access_fs = ["read_file"]
+	POLICY
+	check "PID 1: its program is confined if others execute it" soon not $program --version
+	before=$(addresses)
+	check "PID 1: it can be told to execute its program" systemctl daemon-reexec
+	check "PID 1: ... and does" soon not is "$before" addresses
+	check "PID 1: ... and is not confined, nor is what it executes" \
+		soon is secret systemd-run --quiet --wait --pipe cat "$secret"
+	check "PID 1: ... while others are" not $program --version
+	rm "$policy"
+}
+
+addresses() {
+	od -A n -t x8 /proc/1/auxv
+}
+
 test_off_file() {
 	touch /etc/llexec/off
 	systemctl restart llexecd.service

@@ -49,6 +49,7 @@ case ${VMTEST_REBOOT_MARK:-} in
 	;;
 boot)
 	test_boot
+	test_pid_1
 	test_off_file
 	finish off llexec.off
 	;;
