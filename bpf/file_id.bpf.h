@@ -175,12 +175,15 @@ static __always_inline bool same_inode(const struct llexec_inode_id *a,
 /* The place that a directory is. A hash, so that all directories above a file can be kept. */
 static __always_inline __u64 inode_place(const struct llexec_inode_id *id)
 {
-	__u64 hash = path_hash_seed;
+	struct llexec_sip sip;
+	__u64 hash;
 
-	hash = llexec_mix(hash, id->ino);
-	hash = llexec_mix(hash, id->subvolume);
-	hash = llexec_mix(hash, (__u64)id->dev << 32 | id->real_dev);
-	hash = llexec_mix(hash, id->igeneration);
+	llexec_sip_begin(&sip, path_hash_seed);
+	llexec_sip_add(&sip, id->ino);
+	llexec_sip_add(&sip, id->subvolume);
+	llexec_sip_add(&sip, (__u64)id->dev << 32 | id->real_dev);
+	llexec_sip_add(&sip, id->igeneration);
+	hash = llexec_sip_end(&sip);
 	return hash ? hash : 1;
 }
 

@@ -19,7 +19,7 @@
  * Layout and meaning of everything below, how files are identified included: maps that were pinned
  * with another number are never used.
  */
-#define LLEXEC_ABI 3
+#define LLEXEC_ABI 4
 
 /* Longest policy name, final NUL included. */
 #define LLEXEC_POLICY_NAME_SIZE 64
