@@ -167,11 +167,15 @@ static __always_inline int add_range(__u64 generation, const struct llexec_rule_
 	return range ? add_rules(generation, range->first, range->count) : 0;
 }
 
-/* 1: executions of this file are never selected. Otherwise as add_rules(). */
+/*
+ * 1: executions of this file are never selected, by root: it has to find a way out. Whoever else
+ * executes it may have chosen what runs in it (LD_PRELOAD, binfmt_misc's L), and needs none: for him
+ * it is a file without rules of its own. Otherwise as add_rules().
+ */
 static __always_inline int add_file_range(__u64 generation, const struct llexec_rule_range *range)
 {
 	if (range && range->never)
-		return 1;
+		return caller_cred()->euid.val == 0 ? 1 : 0;
 	return add_range(generation, range);
 }
 

@@ -142,7 +142,7 @@ struct llexec_id_key {
 struct llexec_rule_range {
 	__u32 first;
 	__u32 count;
-	__u32 never; /* by inode or path: executions of this file are never selected */
+	__u32 never; /* by inode or path: executions of this file by root are never selected */
 };
 
 /*

@@ -24,8 +24,8 @@ struct UnconfinedProcess {
 /// any generation of that policy was applied to.
 ///
 /// A program is told by the file that the process runs, so a script is one of its interpreter, and
-/// what a rule says about the script itself is not seen. PID 1 and llexec are never selected. Empty
-/// if nothing is loaded.
+/// what a rule says about the script itself is not seen. PID 1 and root's llexec are never
+/// selected. Empty if nothing is loaded.
 [[nodiscard]] Result<std::vector<UnconfinedProcess>> find_unconfined_processes();
 
 } // namespace llexec

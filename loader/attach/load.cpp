@@ -227,6 +227,13 @@ Diagnostic still_attached(const Error& error) {
             .advice = "they are detached when policies are loaded again"};
 }
 
+Result<> check_switched_on() {
+    if (const auto off = switched_off())
+        return failure(ErrorKind::system, "llexec is switched off by " + *off,
+                       "nothing is attached until that is gone");
+    return {};
+}
+
 } // namespace
 
 std::string_view to_string(EnforceAt enforce_at) {
@@ -246,9 +253,8 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, 
                         RulesetCache* cache) {
     if (auto checked = check_policies(policies); !checked)
         return std::unexpected(std::move(checked.error()));
-    if (const auto off = switched_off())
-        return failure(ErrorKind::system, "llexec is switched off by " + *off,
-                       "nothing is attached until that is gone");
+    if (auto on = check_switched_on(); !on)
+        return std::unexpected(std::move(on.error()));
     // A kernel without the interface gets its answer before a verifier log.
     if (auto required = kernel::require_interface(); !required)
         return std::unexpected(std::move(required.error()));
@@ -260,6 +266,9 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, 
     const auto lock = Lock::acquire(owner);
     if (!lock)
         return std::unexpected(lock.error());
+    // Whoever switched it off, and unloaded, while this waited.
+    if (auto on = check_switched_on(); !on)
+        return std::unexpected(std::move(on.error()));
     auto attached = ensure_attached(*lock);
     auto report = attached ? replace_generation(*lock, *attached, ordered, *rulesets, enforce_at)
                            : Result<LoadReport>(std::unexpected(attached.error()));

@@ -48,7 +48,7 @@ class Selector {
         if (!range)
             error_ = range.error();
         else if (*range && (*range)->never != 0)
-            never_ = true;
+            never_ = never_ || candidate_.user == 0;
         else if (*range)
             add_rules((*range)->first, (*range)->count);
     }

@@ -4,10 +4,14 @@
 #include "catch.hpp"
 #include "policies.hpp"
 
+#include <chrono>
+#include <fcntl.h>
 #include <fstream>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace llexec::vmtest;
@@ -52,6 +56,8 @@ TEST_CASE_METHOD(WayOut, "a program that is installed in llexec's place is never
         // As a package upgrade does it: another file than the one that was there.
         place_program(path);
         CHECK(world.unconfined(run(world.look(path))));
+        // Who is not root may have chosen what runs in it.
+        CHECK(world.confined(run(world.look(path), as_user(somebody, somebody))));
         CHECK(world.confined(run(world.look(world.program))));
         const fs::path copy = world.root / "llexec";
         fs::copy_file(path, copy, fs::copy_options::overwrite_existing);
@@ -81,6 +87,26 @@ TEST_CASE_METHOD(WayOut, "a program that interprets llexec is selected") {
     unload();
 }
 
+TEST_CASE_METHOD(WayOut, "a user's llexec is selected, whatever runs in it") {
+    CAPTURE(point);
+    const fs::path path = LLEXEC_INSTALLED_CLI;
+    place_program(path);
+    const InChild user = as_user(somebody, somebody);
+    unload();
+    CHECK(world.unconfined(run(world.look(path), user)));
+    for (const std::string& block :
+         {match("user = [1000]"), match("group = [1000]"), match("cgroup = [\"/vmtest\"]"),
+          match("exe_beneath = [\"/\"]")}) {
+        load({{"p", block + only(world.open)}}, point);
+        const Ended ended = run(world.look(path), user);
+        CAPTURE(block, ended.out, ended.err, ended.status);
+        CHECK(world.confined(ended));
+        CHECK(world.unconfined(run(world.look(path))));
+    }
+    fs::remove(path);
+    unload();
+}
+
 TEST_CASE_METHOD(WayOut, "llexec is not selected as the interpreter of a script, unless staged") {
     CAPTURE(point);
     const fs::path path = LLEXEC_INSTALLED_CLI;
@@ -88,14 +114,13 @@ TEST_CASE_METHOD(WayOut, "llexec is not selected as the interpreter of a script,
     write_file(script, "#!" + path.string() + " nnp\n", fs::perms{0755});
     place_program(path);
     for (const std::string& block :
-         {match("user = [1000]"), match("cgroup = [\"/vmtest\"]"), match_exe(script)}) {
+         {match("user = [0]"), match("cgroup = [\"/vmtest\"]"), match_exe(script)}) {
         load({{"p", block + only(world.open)}}, point);
-        const Ended ended = run(world.look(script), as_user(somebody, somebody));
+        const Ended ended = run(world.look(script));
         CAPTURE(block, ended.out, ended.err, ended.status);
         // Which program interprets it is not known yet when a script's policies are staged.
         CHECK((point == staged ? world.confined(ended) : world.unconfined(ended)));
-        CHECK(world.confined(run(world.look(world.script), as_user(somebody, somebody))) ==
-              (block != match_exe(script)));
+        CHECK(world.confined(run(world.look(world.script))) == (block != match_exe(script)));
     }
     fs::remove(path);
     unload();
@@ -134,4 +159,28 @@ TEST_CASE_METHOD(WayOut, "a file switches llexec off") {
     fs::remove(off);
     load({{"p", world.policy()}}, point);
     CHECK(world.confined(run(world.look(world.program))));
+}
+
+TEST_CASE_METHOD(WayOut, "a load that waited while llexec was switched off attaches nothing") {
+    CAPTURE(point);
+    const fs::path off = "/etc/llexec/off";
+    fs::create_directories(off.parent_path());
+    unload();
+    const fs::path policies = write_policies({{"p", world.policy()}});
+    const int lock = ::open("/run/llexec/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(::flock(lock, LOCK_EX) == 0);
+    Process loading({cli(), "--json", "load", "--enforce-at", point, policies});
+    std::this_thread::sleep_for(std::chrono::seconds(1) * slowness());
+    REQUIRE(loading.is_running());
+    write_file(off, "");
+    ::close(lock);
+    const Ended ended = loading.wait();
+    fs::remove(off);
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.code() == 1);
+    CHECK(Json::parse(ended.out)["error"]["message"] ==
+          "llexec is switched off by the file /etc/llexec/off");
+    CHECK(status()["loaded"] == false);
+    CHECK(world.unconfined(run(world.look(world.program))));
+    fs::remove_all(policies);
 }
