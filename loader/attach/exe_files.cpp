@@ -106,6 +106,11 @@ class Identifier {
         if (!directory)
             return is_shortage(directory.error()) ? Result<>(std::unexpected(directory.error()))
                                                   : Result<>();
+        // It may have gone meanwhile; its name is as good.
+        if (!directory->ends)
+            return {};
+        if (!directory->below.empty())
+            name = directory->below + "/" + name;
         return add_open(named.kind, named.path, std::move(directory->fd), std::move(name));
     }
 

@@ -89,6 +89,8 @@ std::uint64_t programs_digest() {
 
 Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* reuse) {
     const kernel::LibbpfLog log;
+    // Before the programs are adapted to the kernel.
+    const std::uint64_t digest = programs_digest();
     ExecObject object{std::unique_ptr<exec_bpf, Destroy>(exec_bpf::open())};
     if (!object.skeleton_)
         return logged_error(errno, "cannot open the exec programs", log.text());
@@ -102,6 +104,10 @@ Result<ExecObject> ExecObject::load(std::uint64_t path_hash_seed, const Maps* re
             return std::unexpected(std::move(reused.error()));
     if (const int error = exec_bpf::load(&skeleton); error != 0)
         return logged_error(-error, "the kernel does not take the exec programs", log.text());
+    // A module that came meanwhile may be known to them or not: they would be taken for others.
+    if (programs_digest() != digest)
+        return load(path_hash_seed, reuse);
+    object.digest_ = digest;
     return object;
 }
 
@@ -162,7 +168,7 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
     if (!maps)
         return maps;
     const llexec_info info{
-        .abi = LLEXEC_ABI, .reserved = 0, .path_hash_seed = seed_, .programs = programs_digest()};
+        .abi = LLEXEC_ABI, .reserved = 0, .path_hash_seed = seed_, .programs = digest_};
     if (auto stored = maps->store(MapId::info, std::uint32_t{0}, info); !stored)
         return std::unexpected(std::move(stored.error()));
     if (auto attached = attach(); !attached)
@@ -228,7 +234,7 @@ Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
             if (::rename((path + std::string(successor_suffix)).c_str(), path.c_str()) != 0)
                 return system_error(errno, "cannot replace the pin " + path);
         }
-    return maps.set_programs(programs_digest());
+    return maps.set_programs(digest_);
 }
 
 } // namespace llexec::attach

@@ -66,6 +66,7 @@ class ExecObject {
 
     std::unique_ptr<exec_bpf, Destroy> skeleton_;
     std::uint64_t seed_ = 0;
+    std::uint64_t digest_ = 0;   ///< programs_digest() of these
     std::uint64_t replaced_ = 0; ///< digest of the programs that these take the place of
 };
 

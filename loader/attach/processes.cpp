@@ -77,6 +77,9 @@ bool has_ended(const UniqueFd& pidfd) {
     return ::poll(&ended, 1, 0) == 1;
 }
 
+/// Each has a descriptor; whoever has processes may have as many as he likes.
+constexpr std::size_t max_suspects = 256;
+
 class Search {
   public:
     Search(const Maps& maps, const llexec_generation& generation, std::uint64_t seed)
@@ -93,7 +96,9 @@ class Search {
             if (process.head.pid != 1)
                 if (auto judged = judge(process); !judged)
                     return std::unexpected(std::move(judged.error()));
-        return confirm();
+        if (auto confirmed = confirm(); !confirmed)
+            return std::unexpected(std::move(confirmed.error()));
+        return std::move(unconfined_);
     }
 
   private:
@@ -158,12 +163,11 @@ class Search {
             suspect.pidfd = std::move(pidfd);
             suspects_.push_back(std::move(suspect));
         }
-        return {};
+        return suspects_.size() < max_suspects ? Result<>() : confirm();
     }
 
     /// Leaves out what has ended, and what was on its way into its domain.
-    Result<std::vector<UnconfinedProcess>> confirm() const {
-        std::vector<UnconfinedProcess> result;
+    Result<> confirm() {
         for (const Suspect& suspect : suspects_) {
             // Waits, whether it may be opened or not, while the process has the new program and
             // not yet its domain: then the kernel lets nobody look into it.
@@ -177,9 +181,10 @@ class Search {
                 continue;
             for (std::size_t i = 0; i < suspect.found.size(); ++i)
                 if (std::ranges::find(*confined, suspect.policies[i]) == confined->end())
-                    result.push_back(suspect.found[i]);
+                    unconfined_.push_back(suspect.found[i]);
         }
-        return result;
+        suspects_.clear();
+        return {};
     }
 
     /// Hashes of the names of the policies that its domain enforces.
@@ -199,6 +204,7 @@ class Search {
     llexec_generation generation_;
     std::uint64_t seed_;
     std::vector<Suspect> suspects_;
+    std::vector<UnconfinedProcess> unconfined_;
 };
 
 Result<std::vector<UnconfinedProcess>> search(const Maps& maps, std::uint64_t current) {

@@ -53,6 +53,13 @@ Result<> set_suffixes(const FileIdentifier& by, std::span<const IdentifiedFile> 
     return {};
 }
 
+/// Once they are read: the map has no room for those of descriptors that are used no more.
+void remove_suffixes(const FileIdentifier& by, std::span<const IdentifiedFile> files) {
+    for (const IdentifiedFile& file : files)
+        if (!file.below.empty())
+            bpf_map_delete_elem(by.suffixes, &file.fd);
+}
+
 /// Reads all that a program writes; `pid`: about this process only.
 template<class Record>
 Result<std::vector<Record>> run(int program, std::uint32_t pid = 0) {
@@ -79,9 +86,11 @@ Result<std::vector<llexec_open_file>> identify_files(const FileIdentifier& by,
                                                      std::span<const IdentifiedFile> files) {
     if (files.empty())
         return std::vector<llexec_open_file>{};
-    if (auto set = set_suffixes(by, files); !set)
-        return std::unexpected(std::move(set.error()));
-    const auto records = run<llexec_open_file>(by.program, static_cast<std::uint32_t>(::getpid()));
+    const auto set = set_suffixes(by, files);
+    const auto records =
+        set ? run<llexec_open_file>(by.program, static_cast<std::uint32_t>(::getpid()))
+            : Result<std::vector<llexec_open_file>>(std::unexpected(set.error()));
+    remove_suffixes(by, files);
     if (!records)
         return std::unexpected(records.error());
 

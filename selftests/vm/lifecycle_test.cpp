@@ -164,6 +164,16 @@ TEST_CASE_METHOD(Lifecycle, "the ruleset map shows the rulesets of status") {
     CHECK(shown == expected);
 }
 
+// A map with room for some of them at a time.
+TEST_CASE("of programs that are missing, nothing is left where their names are handed over") {
+    const World world(ext4());
+    load({{"p", match_exe(world.root / "missing/one") + only(world.open)}}, committing);
+    const Ended ended = run({"bpftool", "-j", "map", "dump", "pinned", pins / "llexec_suffixes"});
+    CAPTURE(ended.out, ended.err);
+    CHECK(Json::parse(ended.out) == Json::array());
+    unload();
+}
+
 // Each has a descriptor open until it is stored.
 TEST_CASE("policies are loaded that are more than the limit of open files") {
     const World world(ext4());

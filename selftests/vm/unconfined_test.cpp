@@ -5,7 +5,10 @@
 #include "policies.hpp"
 
 #include <csignal>
+#include <memory>
 #include <sstream>
+#include <sys/resource.h>
+#include <vector>
 
 using namespace llexec::vmtest;
 
@@ -154,4 +157,20 @@ TEST_CASE_METHOD(Unconfined, "processes that end meanwhile are not listed") {
         CHECK(status()["unconfined"].empty());
     write_file(stop, "");
     CHECK(storm.wait()["exec"].starts_with("allowed 0, denied "));
+}
+
+TEST_CASE_METHOD(Unconfined, "more unconfined processes than descriptors are all listed") {
+    CAPTURE(point);
+    std::vector<std::unique_ptr<Process>> before;
+    for (int i = 0; i < 320; ++i)
+        before.push_back(std::make_unique<Process>(sleeping()));
+    REQUIRE(eventually([&] { return runs(*before.back()); }));
+    load({{"p", policy()}}, point);
+    const Ended ended = run({cli(), "--json", "status"}, [] {
+        const rlimit few{.rlim_cur = 300, .rlim_max = 300};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+    });
+    CAPTURE(ended.err);
+    REQUIRE(ended.code() == 0);
+    CHECK(Json::parse(ended.out)["unconfined"].size() == before.size());
 }
