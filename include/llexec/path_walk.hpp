@@ -34,6 +34,10 @@ struct PathEnd {
 /// each step, in order, and ends the walk with an error of its own. What does not exist, or stands
 /// where a directory should, is no error: it is `below`. Kind system: EINVAL for a relative path,
 /// ELOOP, EACCES and the like.
+///
+/// It does not wait for an automount: what is beneath one that is not mounted is missing. Early at
+/// boot, whoever would mount it may be waiting for the caller. (A name at the top of an indirect
+/// automount of autofs(5) is the exception: to look it up mounts it.)
 [[nodiscard]] Result<PathEnd> walk_path(const std::string& path,
                                         const std::function<Result<>(const PathStep&)>& visit = {});
 

@@ -9,9 +9,7 @@
 #include <filesystem>
 #include <limits.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string_view>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
@@ -195,12 +193,6 @@ class OtherOwners {
     std::vector<uid_t> owners_;
 };
 
-Result<UniqueFd> opened(long fd, const std::string& path) {
-    if (fd < 0)
-        return system_error(errno, "cannot open " + path);
-    return UniqueFd(static_cast<int>(fd));
-}
-
 } // namespace
 
 Result<PathEnd> walk_path(const std::string& path,
@@ -219,14 +211,6 @@ Result<PathEnd> walk_named(const std::string& path) {
 }
 
 Result<UniqueFd> open_named(const std::string& path) {
-    // Mostly there is no link on the way.
-    const open_how without_links{
-        .flags = O_PATH | O_CLOEXEC, .mode = 0, .resolve = RESOLVE_NO_SYMLINKS};
-    auto fd = opened(
-        ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &without_links, sizeof(without_links)),
-        path);
-    if (fd || (fd.error().code != ELOOP && fd.error().code != ENOSYS && fd.error().code != EPERM))
-        return fd;
     std::string absolute = path;
     if (!path.starts_with('/')) {
         std::error_code error;

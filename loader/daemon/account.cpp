@@ -70,6 +70,8 @@ std::string Account::status_line() const {
                                   setting_.store.directory())
                     : fmt::format("; those in {} are not used: {}", setting_.store.directory(),
                                   refused->why.message());
+    if (!setting_.enforcement->follows())
+        line += "; no change is followed without SIGHUP";
     if (const auto& behind = setting_.enforcement->behind())
         line += "; a change of files is not followed: " + behind->message();
     if (const auto& failure = setting_.enforcement->self_test_failure())
@@ -156,6 +158,8 @@ void Account::count_unconfined() {
 
 void Account::write_metrics() {
     const auto status = read_status();
+    // Written every second, at times.
+    const Journal::Topic about(setting_.journal, "counters");
     if (!status) {
         setting_.journal.say(status.error(), "cannot read the counters");
         return;

@@ -61,8 +61,9 @@ Policy own_policy(const OwnPlaces& places, int abi) {
         grant(policy, path,
               fs_rights({"read_file", "read_dir", "write_file", "truncate", "make_reg", "make_dir",
                          "remove_file", "remove_dir"}));
-    // execve(2) opens what it executes to read it.
-    grant(policy, places.program, fs_rights({"execute", "read_file"}));
+    // execve(2) opens what it executes to read it. The directory: an upgrade puts another file
+    // there.
+    grant(policy, places.programs, fs_rights({"execute", "read_file"}));
     for (const std::string& path : places.sockets)
         grant(policy, path, fs_rights({"read_file", "read_dir", "resolve_unix"}));
     std::ranges::sort(policy.paths, {}, &PathRule::path);

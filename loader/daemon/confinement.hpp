@@ -16,7 +16,7 @@ struct OwnPlaces {
     std::vector<std::string> read;    ///< files and directories, beneath which it reads
     std::vector<std::string> write;   ///< directories, in which it makes and removes files
     std::vector<std::string> sockets; ///< and directories, beneath which it talks to others
-    std::string program;              ///< the self-test's, which it executes
+    std::string programs;             ///< directory of the self-test's, from which it executes
 };
 
 /// Where the journal listens, and the databases of users that nsswitch.conf(5) may name. Not all of

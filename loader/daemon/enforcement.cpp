@@ -3,6 +3,7 @@
 
 #include "llexec/guard.hpp"
 #include "llexec/lint.hpp"
+#include "llexec/path_walk.hpp"
 #include "self_test.hpp"
 #include "unconfined.hpp"
 
@@ -36,10 +37,11 @@ void add_paths(const StoredSet& stored, std::vector<WatchedPath>& paths) {
 
 void Enforcement::begin() {
     // What cannot be watched is said when policies are.
-    static_cast<void>(setting_.watcher.watch(setting_.also_watch));
+    setting_.watcher.watch(setting_.also_watch);
 }
 
 Result<> Enforcement::enforce(const StoredSet& stored) {
+    const Journal::Topic about(setting_.journal, "policies");
     setting_.journal.say(stored.set.diagnostics);
     auto applied = stored.hindered ? Result<>(std::unexpected(*stored.hindered))
                    : stored.set.ok()
@@ -116,8 +118,11 @@ Result<> Enforcement::apply(const StoredSet& stored, std::vector<Policy> policie
     active_ = true;
     behind_.reset();
     ++setting_.counters.reloads;
-    setting_.journal.say(report->notes);
-    setting_.journal.say(lint_rescue_shell(stored.set.policies));
+    {
+        const Journal::Topic about(setting_.journal, "load");
+        setting_.journal.say(report->notes);
+        setting_.journal.say(lint_rescue_shell(stored.set.policies));
+    }
     current_ = stored;
     fingerprint_ = std::move(fingerprint);
     setting_.journal.say(Priority::notice,
@@ -149,12 +154,19 @@ Result<> Enforcement::apply_what_there_is(const StoredSet& stored) {
 }
 
 void Enforcement::renew() {
+    const Journal::Topic about(setting_.journal, "renewal");
     const StoredSet same = current_;
     if (auto applied = apply_what_there_is(same); !applied) {
         ++setting_.counters.reloads_failed;
         setting_.journal.say(applied.error(), "a change of files is not followed");
         behind_ = applied.error();
     }
+}
+
+void Enforcement::stay(const Fingerprint& contents) {
+    watch({});
+    for (const auto& [path, identity] : contents)
+        fingerprint_[path] = identity;
 }
 
 Result<> Enforcement::switch_off() {
@@ -178,11 +190,12 @@ Result<> Enforcement::switch_off() {
 
 bool Enforcement::wants_retry() const {
     // What was loaded once, this kernel can load: it may seem to lack something for want of memory.
-    return (behind_ && behind_->kind != ErrorKind::policy) ||
+    return short_ || (behind_ && behind_->kind != ErrorKind::policy) ||
            (refused_ && refused_->why.kind == ErrorKind::system);
 }
 
 void Enforcement::guard() const {
+    const Journal::Topic about(setting_.journal, "guard");
     const bool wanted = setting_.settings.protect;
     if (auto guarded = wanted ? protect(&setting_.owner) : unprotect(&setting_.owner); !guarded)
         // Enforcement does not depend on it.
@@ -195,7 +208,8 @@ void Enforcement::guard() const {
 /// What the policies are about that are enforced, that were refused, and those of one more set; and
 /// where they are. All of them, for if one more set cannot be loaded, the others go on to count.
 /// What stands at these paths then.
-Enforcement::Fingerprint Enforcement::watch(const StoredSet& more) {
+Fingerprint Enforcement::watch(const StoredSet& more) {
+    const Journal::Topic about(setting_.journal, "watching");
     std::vector<WatchedPath> paths = setting_.also_watch;
     add_paths(more, paths);
     if (active_)
@@ -203,10 +217,11 @@ Enforcement::Fingerprint Enforcement::watch(const StoredSet& more) {
     if (refused_)
         add_paths(refused_->stored, paths);
     const auto watched = setting_.watcher.watch(paths);
-    if (!watched)
+    short_ = watched.error && is_shortage(*watched.error);
+    if (watched.error)
         // Fail-open would be not to enforce; this only means to follow changes later.
-        setting_.journal.say(watched.error(), "some changes will not be followed");
-    else if (*watched)
+        setting_.journal.say(*watched.error, "some changes will not be followed");
+    if (watched.more)
         setting_.read_again();
     return setting_.watcher.fingerprint();
 }

@@ -13,7 +13,6 @@
 #include "watcher.hpp"
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +57,11 @@ class Enforcement {
     /// there is left out, whatever the policies say. Says an error.
     void renew();
 
+    /// Nothing is to be done, since what was read is as it was: but it may stand in other
+    /// directories now, which are watched from now on. `contents`: what stood there before it was
+    /// read, of Watcher::fingerprint().
+    void stay(const Fingerprint& contents);
+
     /// Enforces nothing. An error, which is not to be taken for success: something may still be
     /// enforced. active() says whether it is still pinned.
     [[nodiscard]] Result<> switch_off();
@@ -73,14 +77,14 @@ class Enforcement {
     [[nodiscard]] const std::optional<Error>& behind() const { return behind_; }
     /// Why the self-test of what is enforced failed.
     [[nodiscard]] const std::optional<Error>& self_test_failure() const { return untested_; }
+    /// Whether changes are told: not if nothing can be watched.
+    [[nodiscard]] bool follows() const { return setting_.watcher.fd() >= 0; }
     /// Whether there is something that could not be done and may be possible a little later.
     [[nodiscard]] bool wants_retry() const;
     /// Whether a mount has changed what stands at the paths since they were resolved.
     [[nodiscard]] bool mounted_over() const;
 
   private:
-    using Fingerprint = std::map<std::string, std::string>;
-
     Result<> apply(const StoredSet& stored, std::vector<Policy> policies);
     Result<> apply_what_there_is(const StoredSet& stored);
     Result<> enforce_last_good(const Error& why);
@@ -95,6 +99,7 @@ class Enforcement {
     std::optional<Refused> refused_;
     std::optional<Error> behind_;
     std::optional<Error> untested_;
+    bool short_ = false;      ///< not all is watched, for want of descriptors or memory
     Fingerprint fingerprint_; ///< as the paths were resolved last
 };
 

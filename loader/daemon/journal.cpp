@@ -126,21 +126,18 @@ void Journal::say(const Error& error, std::string_view consequence, Priority pri
 }
 
 bool Journal::is_wanted(const std::string& message) const {
-    if (!reload_)
+    if (topic_ == nullptr)
         return true;
-    now_.insert(message);
-    return *reload_ == Findings::all || !before_.contains(message);
+    topic_->said_.insert(message);
+    return everything_ || !said_[topic_->name_].contains(message);
 }
 
-void Journal::begin_reload(Findings findings) const {
-    reload_ = findings;
-}
+Journal::Topic::Topic(const Journal& journal, std::string name)
+    : journal_(journal), name_(std::move(name)), outer_(std::exchange(journal.topic_, this)) {}
 
-void Journal::end_reload(bool whole) const {
-    if (!whole)
-        now_.merge(before_);
-    before_ = std::exchange(now_, {});
-    reload_.reset();
+Journal::Topic::~Topic() {
+    journal_.said_[name_] = std::move(said_);
+    journal_.topic_ = outer_;
 }
 
 } // namespace llexec::daemon

@@ -6,6 +6,7 @@
 #include "llexec/diagnostic.hpp"
 #include "llexec/result.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,15 +50,38 @@ class Journal {
     void say(const Error& error, std::string_view consequence,
              Priority priority = Priority::error) const;
 
-    /// Which findings and errors a reload writes.
-    enum class Findings {
-        all,
-        fresh, ///< those that the reload before did not have
+    /// What the findings and errors of its lifetime are about: something that is looked at as a
+    /// whole. What was said of it the time before is not written again; what is not said this time
+    /// is not the case any more, and would be. Other records, and errors about nothing in
+    /// particular, are always written. One may begin within another, which goes on afterwards.
+    class Topic {
+      public:
+        Topic(const Journal& journal, std::string name);
+        Topic(const Topic&) = delete;
+        Topic& operator=(const Topic&) = delete;
+        ~Topic();
+
+      private:
+        friend class Journal;
+        const Journal& journal_;
+        std::string name_;
+        Topic* outer_;
+        std::set<std::string> said_;
     };
-    /// Until end_reload(). What is no finding or error is always written.
-    void begin_reload(Findings findings) const;
-    /// `whole`: what it did not have is not the case any more, and would be fresh.
-    void end_reload(bool whole) const;
+
+    /// While it lives, what was said before is written as well.
+    class Everything {
+      public:
+        explicit Everything(const Journal& journal) : journal_(journal) {
+            journal_.everything_ = true;
+        }
+        Everything(const Everything&) = delete;
+        Everything& operator=(const Everything&) = delete;
+        ~Everything() { journal_.everything_ = false; }
+
+      private:
+        const Journal& journal_;
+    };
 
   private:
     /// Whether a finding or error is to be written.
@@ -65,9 +89,9 @@ class Journal {
 
     LogTo to_;
     // Memory of what was written, which to write does not change anything for its callers.
-    mutable std::optional<Findings> reload_;
-    mutable std::set<std::string> before_;
-    mutable std::set<std::string> now_;
+    mutable bool everything_ = false;
+    mutable Topic* topic_ = nullptr;
+    mutable std::map<std::string, std::set<std::string>> said_; ///< the time before, by topic
 };
 
 } // namespace llexec::daemon

@@ -92,8 +92,12 @@ class Service {
             return std::unexpected(std::move(loop.error()));
         loop_.emplace(std::move(*loop));
         auto watcher = Watcher::create();
-        if (!watcher)
-            return std::unexpected(std::move(watcher.error()));
+        if (!watcher) {
+            // Fail-open would be to enforce nothing.
+            journal_.say(watcher.error(), "no change will be followed without SIGHUP",
+                         Priority::critical);
+            watcher = Watcher::blind();
+        }
         watcher_.emplace(std::move(*watcher));
         enforcement_.emplace(
             Enforcement::Setting{.owner = *owner_,
@@ -136,9 +140,10 @@ class Service {
                 return added;
         if (auto added = loop_->on_signal(SIGHUP, [this] { reload(); }); !added)
             return added;
-        if (auto added = loop_->on_poll(watcher_->fd(), EPOLLIN, [this] { note_changes(); });
-            !added)
-            return added;
+        if (watcher_->fd() >= 0)
+            if (auto added = loop_->on_poll(watcher_->fd(), EPOLLIN, [this] { note_changes(); });
+                !added)
+                return added;
         return loop_->on_poll(mounts_.get(), EPOLLPRI | EPOLLERR, [this] {
             mount_timer_->set(mounts_settling_.time(Settling::Clock::now()));
         });
@@ -167,13 +172,11 @@ class Service {
         account_->say_lost();
         // Before anything is read, so that no change is missed.
         enforcement_->begin();
-        journal_.begin_reload(Journal::Findings::all);
         read_settings();
         off_ = switched_off();
         const StoredSet stored = store_.read();
-        auto done = off_ ? switch_off() : enforcement_->enforce(stored);
-        journal_.end_reload(true);
-        if (!done)
+        counters_.policies_valid = stored.set.ok() && !stored.hindered;
+        if (auto done = off_ ? switch_off() : enforcement_->enforce(stored); !done)
             return done;
         account_->write_metrics_soon();
         if (!options_.confine)
@@ -192,7 +195,7 @@ class Service {
                                   options_.policies},
                          .write = {options_.state, "/run/llexec", "/sys/fs/bpf"},
                          .sockets = own_sockets(),
-                         .program = options_.self_test_program};
+                         .programs = directory_of(options_.self_test_program)};
         // Of the service manager, /run/systemd/notify; one with an "@" has no path. One thread.
         if (const char* const socket =
                 std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
@@ -211,6 +214,7 @@ class Service {
 
     /// Settings that are not valid are as if they had not changed.
     void read_settings() {
+        const Journal::Topic about(journal_, "settings");
         TrustedPolicyFiles files;
         const auto text = files.read(options_.config);
         if (!text && text.error().code == ENOENT) {
@@ -231,22 +235,15 @@ class Service {
     void reload() {
         ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                      static_cast<unsigned long long>(now_us()));
-        journal_.begin_reload(Journal::Findings::all);
+        const Journal::Everything everything(journal_);
         configure(true);
-        journal_.end_reload(true);
         retry_later();
         account_->notify_ready();
     }
 
     /// What is done because of a change that was seen.
     void answer(Settling& settling, const std::function<void()>& action) {
-        const auto loads = [this] {
-            return counters_.reloads + counters_.reloads_failed;
-        };
-        const auto before = loads();
-        journal_.begin_reload(Journal::Findings::fresh);
         action();
-        journal_.end_reload(loads() != before);
         settling.answered(Settling::Clock::now());
         retry_later();
         account_->notify_status();
@@ -292,21 +289,28 @@ class Service {
         if (enforcement_->mounted_over())
             answer(mounts_settling_, [this] {
                 configure(false);
-                resolve();
+                if (enforcement_->mounted_over())
+                    resolve();
             });
     }
 
     /// Reads settings and policies anew. `always`: also if they are as before.
     void configure(bool always) {
         const Settings before = settings_;
+        const bool was_off = off_.has_value();
+        // Before anything is read, so that no change is missed.
+        const Fingerprint contents = watcher_->fingerprint(Watch::content);
         read_settings();
         if (enforcement_->active() && settings_.protect != before.protect)
             enforcement_->guard();
         off_ = switched_off();
         account_->write_metrics_soon();
         if (off_) {
-            if (!enforcement_->active())
+            if (was_off && !trouble_ && !enforcement_->active()) {
+                enforcement_->stay(contents);
                 return;
+            }
+            const Journal::Topic about(journal_, "off");
             trouble_.reset();
             if (auto done = switch_off(); !done) {
                 journal_.say(done.error(), "cannot be switched off", Priority::critical);
@@ -317,8 +321,11 @@ class Service {
         const StoredSet stored = store_.read();
         if (!always && enforcement_->active() && !enforcement_->refused() && stored.set.ok() &&
             mean_the_same(stored, enforcement_->current()) &&
-            settings_.enforce_at == before.enforce_at)
+            settings_.enforce_at == before.enforce_at) {
+            enforcement_->stay(contents);
             return;
+        }
+        const Journal::Topic about(journal_, "outcome");
         trouble_.reset();
         if (auto done = enforcement_->enforce(stored); !done) {
             journal_.say(done.error(),
@@ -330,8 +337,12 @@ class Service {
 
     /// Another file stands at a path that a policy names: the same policies, resolved anew.
     void resolve() {
-        if (off_)
+        if (off_) {
+            // What could not be watched may be what switches it on.
+            if (enforcement_->wants_retry())
+                configure(false);
             return;
+        }
         const auto reloads = counters_.reloads;
         // What could not be loaded may have wanted just that file.
         if (const auto& refused = enforcement_->refused();
@@ -350,6 +361,8 @@ class Service {
         if (done)
             journal_.say(Priority::warning,
                          fmt::format("switched off by {}: NO POLICY IS ENFORCED", *off_));
+        else if (enforcement_->active())
+            account_->read_events(true);
         return done;
     }
 

@@ -25,6 +25,12 @@ constexpr std::uint32_t events = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVE
 constexpr std::uint32_t object_events =
     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 
+/// Each name of a path may bring a directory.
+constexpr int max_walks = 100;
+
+/// Whoever makes changes all the time keeps nobody from SIGHUP.
+constexpr int max_reads = 64;
+
 constexpr std::uint8_t bit(Watch watch) {
     return static_cast<std::uint8_t>(watch);
 }
@@ -34,7 +40,9 @@ constexpr std::uint8_t bit(Watch watch) {
 Result<Watcher> Watcher::create() {
     UniqueFd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!inotify.valid())
-        return system_error(errno, "cannot watch files");
+        return system_error(errno, "cannot watch files",
+                            errno == EMFILE ? "raise the sysctl fs.inotify.max_user_instances"
+                                            : "");
     return Watcher(std::move(inotify));
 }
 
@@ -88,6 +96,20 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     return fresh;
 }
 
+/// Once more where directories were not watched yet: what happened between looking a name up and
+/// watching its directory is seen then. Who makes new ones all the time is not waited for.
+Result<> Watcher::walk_until_watched(const WatchedPath& path, Directories& directories) {
+    for (int walks = 0; walks < max_walks; ++walks) {
+        const auto walked = walk(path, directories);
+        if (!walked)
+            return std::unexpected(walked.error());
+        if (!*walked)
+            return {};
+    }
+    return failure(ErrorKind::system, "directories on the way of " + path.path +
+                                          " are replaced all the time: it is not followed");
+}
+
 /// Than what is watched now.
 bool Watcher::has_more_contents(const std::map<int, Directory>& directories) const {
     static const Directory none;
@@ -106,31 +128,26 @@ bool Watcher::has_more_contents(const std::map<int, Directory>& directories) con
     });
 }
 
-Result<bool> Watcher::watch(const std::vector<WatchedPath>& paths) {
+Watched Watcher::watch(const std::vector<WatchedPath>& paths) {
     Directories directories;
-    std::optional<Error> error;
+    Watched result;
     paths_ = paths;
     // Many policies name the same directories.
     std::ranges::sort(paths_);
     paths_.erase(std::ranges::unique(paths_).begin(), paths_.end());
+    if (!inotify_.valid())
+        return result;
     for (const WatchedPath& path : paths_)
-        // Once more where directories were not watched yet: what happened between looking a name up
-        // and watching its directory is seen then.
-        for (bool again = true; again;) {
-            const auto walked = walk(path, directories);
-            again = walked && *walked;
-            // What cannot be followed (a loop of links) does not keep the rest from being watched.
-            if (!walked && (!error || walked.error().code == ENOSPC))
-                error = walked.error();
-        }
+        // What cannot be followed (a loop of links) does not keep the rest from being watched.
+        if (auto walked = walk_until_watched(path, directories);
+            !walked && (!result.error || walked.error().code == ENOSPC))
+            result.error = std::move(walked.error());
     for (const auto& [wd, directory] : directories_)
         if (!directories.by_wd.contains(wd))
             ::inotify_rm_watch(inotify_.get(), wd);
-    const bool more = has_more_contents(directories.by_wd);
+    result.more = has_more_contents(directories.by_wd);
     directories_ = std::move(directories.by_wd);
-    if (error)
-        return std::unexpected(std::move(*error));
-    return more;
+    return result;
 }
 
 void Watcher::note(const inotify_event& event, Changes& changes) const {
@@ -160,7 +177,7 @@ void Watcher::note(const inotify_event& event, Changes& changes) const {
 Result<Changes> Watcher::read() {
     Changes changes;
     alignas(inotify_event) std::array<char, 64 * (sizeof(inotify_event) + NAME_MAX + 1)> buffer{};
-    for (;;) {
+    for (int reads = 0; reads < max_reads; ++reads) {
         const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
         if (size < 0 && errno == EINTR)
             continue;
@@ -176,16 +193,36 @@ Result<Changes> Watcher::read() {
             at += sizeof(inotify_event) + event->len;
         }
     }
+    return changes;
 }
 
-std::map<std::string, std::string> Watcher::fingerprint() const {
-    std::map<std::string, std::string> result;
-    for (const WatchedPath& path : paths_) {
-        struct stat status {};
-        result.emplace(path.path, ::stat(path.path.c_str(), &status) == 0
-                                      ? fmt::format("{}:{}", status.st_dev, status.st_ino)
-                                      : fmt::format("errno {}", errno));
-    }
+namespace {
+
+/// By a walk, which waits for no automount, and mounts none again that has been given up.
+std::string identity(const std::string& path) {
+    const auto end = walk_path(path);
+    if (!end)
+        return fmt::format("errno {}", end.error().code);
+    struct stat status {};
+    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
+        return "none";
+    return fmt::format("{}:{}", status.st_dev, status.st_ino);
+}
+
+} // namespace
+
+Fingerprint Watcher::fingerprint() const {
+    Fingerprint result;
+    for (const WatchedPath& path : paths_)
+        result.emplace(path, identity(path.path));
+    return result;
+}
+
+Fingerprint Watcher::fingerprint(Watch watch) const {
+    Fingerprint result;
+    for (const WatchedPath& path : paths_)
+        if (path.watch == watch)
+            result.emplace(path, identity(path.path));
     return result;
 }
 

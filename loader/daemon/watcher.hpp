@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <sys/inotify.h>
 #include <sys/types.h>
@@ -35,26 +36,40 @@ struct Changes {
     bool contents = false; ///< something at or in a path watched as content
 };
 
+/// Identities of what stands at watched paths.
+using Fingerprint = std::map<WatchedPath, std::string>;
+
+/// What came of a call of Watcher::watch().
+struct Watched {
+    bool more = false; ///< contents are watched that were not: what was read of them before
+                       ///< this may have changed, and nobody tells
+    std::optional<Error> error; ///< some paths are not watched, or not as far as they lead. ENOSPC
+                                ///< if fs.inotify.max_user_watches is too low
+};
+
 /// Watches the directories on the way to paths, through symbolic links; not the files themselves,
 /// so files that are replaced or not there yet need nothing special.
 class Watcher {
   public:
+    /// Kind system: EMFILE if fs.inotify.max_user_instances is too low.
     [[nodiscard]] static Result<Watcher> create();
+    /// One that watches nothing, for who has no other: it only knows the paths.
+    [[nodiscard]] static Watcher blind() { return Watcher(UniqueFd()); }
 
     /// Watches these paths from now on, and no others. What changes while this is done is either
-    /// seen by it or told by read(). True if it watches contents that it did not watch before: what
-    /// was read of them before this may have changed, and nobody tells. Kind system: ENOSPC if
-    /// fs.inotify.max_user_watches is too low; then some are not watched.
-    [[nodiscard]] Result<bool> watch(const std::vector<WatchedPath>& paths);
+    /// seen by it or told by read().
+    Watched watch(const std::vector<WatchedPath>& paths);
 
-    /// What has changed since the last call. Does not wait.
+    /// What has changed since the last call, or a good part of it. Does not wait.
     [[nodiscard]] Result<Changes> read();
 
     /// Readable when read() has something to tell.
     [[nodiscard]] int fd() const { return inotify_.get(); }
 
-    /// Identities of what stands at the watched paths, by path, to see whether a mount changed any.
-    [[nodiscard]] std::map<std::string, std::string> fingerprint() const;
+    /// Of the watched paths, to see whether a mount has changed any.
+    [[nodiscard]] Fingerprint fingerprint() const;
+    /// Only of those that are watched for this.
+    [[nodiscard]] Fingerprint fingerprint(Watch watch) const;
 
   private:
     explicit Watcher(UniqueFd inotify) : inotify_(std::move(inotify)) {}
@@ -70,6 +85,7 @@ class Watcher {
     };
 
     Result<bool> walk(const WatchedPath& path, Directories& directories);
+    Result<> walk_until_watched(const WatchedPath& path, Directories& directories);
     Result<int> add(int directory, const std::string& path);
     void note(const inotify_event& event, Changes& changes) const;
     [[nodiscard]] bool has_more_contents(const std::map<int, Directory>& directories) const;

@@ -93,11 +93,43 @@ TEST_CASE("an error is said with its consequence, its log and its findings") {
     CHECK(records[2]["MESSAGE"] == "f: error: m");
 }
 
-TEST_CASE("at a reload, findings and errors of the one before are left out if that is asked for") {
-    using Findings = Journal::Findings;
-    const auto finding = [](const std::string& message) {
-        return Diagnostic{.file = "f", .position = {}, .message = message, .advice = {}};
+TEST_CASE("what was said of a topic the time before is not written again") {
+    using Messages = std::vector<std::string>;
+    const Journal journal(LogTo::json);
+    // How many records that makes.
+    const auto look = [&](const std::string& topic, const Messages& messages) {
+        CapturedStderr captured;
+        const Journal::Topic about(journal, topic);
+        for (const std::string& message : messages)
+            journal.say(Diagnostic{.file = "f", .position = {}, .message = message, .advice = {}});
+        journal.say(Priority::notice, "generation");
+        return captured.take_json().size() - 1;
     };
+    CHECK(look("x", {"a", "b"}) == 2);
+    CHECK(look("x", {"a", "b"}) == 0);
+    CHECK(look("x", {"a", "c"}) == 1);
+    // Was gone, and is there again.
+    CHECK(look("x", {"a", "b", "c"}) == 1);
+    // Another topic neither knows of it nor changes it.
+    CHECK(look("y", {"a"}) == 1);
+    CHECK(look("y", {}) == 0);
+    CHECK(look("x", {"a", "b", "c"}) == 0);
+    {
+        const Journal::Everything everything(journal);
+        CHECK(look("x", {"a"}) == 1);
+    }
+    CHECK(look("x", {"a", "b"}) == 1);
+    {
+        const Journal::Topic outer(journal, "z");
+        CHECK(look("y", {"a"}) == 1);
+        CapturedStderr captured;
+        journal.say(Diagnostic{.file = "f", .position = {}, .message = "a", .advice = {}});
+        CHECK(captured.take_json().size() == 1);
+    }
+    CHECK(look("z", {"a"}) == 0);
+}
+
+TEST_CASE("an error and its log are not written again for a topic, and always for none") {
     const Error error{.kind = ErrorKind::system,
                       .code = EACCES,
                       .what = "cannot do it",
@@ -105,38 +137,15 @@ TEST_CASE("at a reload, findings and errors of the one before are left out if th
                       .log = "what the verifier said",
                       .diagnostics = {}};
     const Journal journal(LogTo::json);
-    // How many records that makes.
-    const auto reload = [&](Findings findings, bool whole,
-                            const std::vector<std::string>& messages) {
-        CapturedStderr captured;
-        journal.begin_reload(findings);
-        for (const std::string& message : messages)
-            journal.say(finding(message));
-        journal.say(Priority::notice, "generation");
-        journal.end_reload(whole);
-        return captured.take_json().size() - 1;
-    };
-    CHECK(reload(Findings::all, true, {"a", "b"}) == 2);
-    CHECK(reload(Findings::fresh, true, {"a", "b"}) == 0);
-    CHECK(reload(Findings::fresh, true, {"a", "c"}) == 1);
-    // Was gone, and is there again.
-    CHECK(reload(Findings::fresh, true, {"a", "b", "c"}) == 1);
-    // Who looks at less forgets nothing.
-    CHECK(reload(Findings::fresh, false, {}) == 0);
-    CHECK(reload(Findings::fresh, false, {"d"}) == 1);
-    CHECK(reload(Findings::fresh, true, {"a", "b", "c", "d"}) == 0);
-    CHECK(reload(Findings::all, true, {"a"}) == 1);
     const auto fail = [&](std::string_view consequence) {
         CapturedStderr captured;
-        journal.begin_reload(Findings::fresh);
+        const Journal::Topic about(journal, "x");
         journal.say(error, consequence);
-        journal.end_reload(true);
         return captured.take_json().size();
     };
     CHECK(fail("nothing is changed") == 2);
     CHECK(fail("nothing is changed") == 0);
     CHECK(fail("the policies are loaded") == 2);
-    // Outside of a reload nothing is left out, nor kept in mind.
     CHECK(records_of([&](const Journal& other) {
               other.say(error, "x");
               other.say(error, "x");

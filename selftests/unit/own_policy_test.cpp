@@ -17,7 +17,7 @@ namespace {
 const OwnPlaces places{.read = {"/usr", "/etc/passwd"},
                        .write = {"/var/lib/llexec"},
                        .sockets = {"/run"},
-                       .program = "/libexec/self-test"};
+                       .programs = "/libexec/llexec"};
 
 std::uint64_t rights(const std::vector<std::string>& names) {
     std::uint64_t mask = 0;
@@ -65,11 +65,10 @@ TEST_CASE("llexecd grants itself what is listed, and nothing else") {
         CHECK(granted(policy, "/etc/passwd") == reading);
         CHECK(granted(policy, "/var/lib/llexec") == (writing & known));
         CHECK(granted(policy, "/run") == ((reading | rights({"resolve_unix"})) & known));
-        CHECK(granted(policy, "/libexec/self-test") == rights({"execute", "read_file"}));
+        CHECK(granted(policy, "/libexec/llexec") == rights({"execute", "read_file"}));
         // Nothing else may be executed.
         for (const PathRule& rule : policy.paths)
-            CHECK(((rule.access & rights({"execute"})) != 0) ==
-                  (rule.path == "/libexec/self-test"));
+            CHECK(((rule.access & rights({"execute"})) != 0) == (rule.path == "/libexec/llexec"));
     }
 }
 
@@ -86,7 +85,7 @@ TEST_CASE("places that are listed twice are one rule with the rights of both") {
     OwnPlaces twice = places;
     twice.read = {"/z", "/run", "/a", "/z"};
     twice.write = {"/run"};
-    twice.program = "/a";
+    twice.programs = "/a";
     const Policy policy = own_policy(twice, newest_known_abi());
     std::vector<std::string> paths;
     for (const PathRule& rule : policy.paths)
@@ -104,12 +103,12 @@ TEST_CASE("each kernel takes llexecd's own policy, also where places are missing
         kernel.objects = {{"/usr", FakeLandlock::Object::directory},
                           {"/etc/passwd", FakeLandlock::Object::file},
                           {"/run", FakeLandlock::Object::directory},
-                          {"/libexec/self-test", FakeLandlock::Object::file}};
+                          {"/libexec/llexec", FakeLandlock::Object::directory}};
         const auto ruleset = build_ruleset(own_policy(places, abi), support_of_abi(abi), kernel);
         REQUIRE(ruleset.has_value());
         CHECK(ruleset->rules_added == 4);
         CHECK(ruleset->rules_skipped == 1);
-        CHECK(kernel.path_rules["/libexec/self-test"] == rights({"execute", "read_file"}));
+        CHECK(kernel.path_rules["/libexec/llexec"] == rights({"execute", "read_file"}));
         CHECK(kernel.path_rules["/etc/passwd"] == rights({"read_file"}));
         CHECK(kernel.port_rules.empty());
     }

@@ -56,7 +56,7 @@ class Tree {
         std::vector<WatchedPath> wanted;
         for (const auto& [path, how] : paths)
             wanted.push_back({.path = root_ / path, .watch = how});
-        REQUIRE(watcher->watch(wanted).has_value());
+        REQUIRE_FALSE(watcher->watch(wanted).error.has_value());
     }
 
     /// What changed since the last call: "", "objects", "contents" or both.
@@ -224,10 +224,14 @@ TEST_CASE("what cannot be followed is an error, and the rest is watched all the 
     fs::create_symlink("loop", tree / "loop");
     for (const std::string& bad : {tree / "loop/file", std::string("relative/file")}) {
         CAPTURE(bad);
-        const auto watched = tree.watcher->watch(
-            {{.path = bad}, {.path = tree / "dir/sub/file", .watch = Watch::object}});
-        REQUIRE_FALSE(watched.has_value());
-        CHECK(watched.error().code == (bad.starts_with('/') ? ELOOP : EINVAL));
+        tree.watch({});
+        const auto watched =
+            tree.watcher->watch({{.path = bad},
+                                 {.path = tree / "dir/sub/file", .watch = Watch::object},
+                                 {.path = tree / "other/sub/file", .watch = Watch::content}});
+        REQUIRE(watched.error.has_value());
+        CHECK(watched.error->code == (bad.starts_with('/') ? ELOOP : EINVAL));
+        CHECK(watched.more);
         tree.replace("dir/sub/file");
         CHECK(tree.changed() == "objects");
     }
@@ -244,9 +248,19 @@ TEST_CASE("the descriptor is readable when there is something to tell") {
     CHECK(tree.changed() == "objects");
 }
 
+TEST_CASE("who cannot watch anything knows the paths, and tells nothing") {
+    Tree tree;
+    tree.watcher = Watcher::blind();
+    CHECK(tree.watcher->fd() < 0);
+    tree.watch({{"dir/sub/file", Watch::content}});
+    CHECK(tree.watcher->fingerprint().size() == 1);
+}
+
 TEST_CASE("fingerprints are of what stands at the paths") {
     Tree tree;
     tree.watch({{"dir/sub/file", Watch::object}, {"nothing", Watch::object}});
+    const WatchedPath file{.path = tree / "dir/sub/file"};
+    const WatchedPath nothing{.path = tree / "nothing"};
     auto before = tree.watcher->fingerprint();
     REQUIRE(before.size() == 2);
     tree.write("dir/sub/file");
@@ -254,8 +268,12 @@ TEST_CASE("fingerprints are of what stands at the paths") {
     fs::rename(tree / "dir/sub/file", tree / "nothing");
     auto after = tree.watcher->fingerprint();
     REQUIRE(after.size() == 2);
-    CHECK(after[tree / "dir/sub/file"] == before[tree / "nothing"]); // no such file
-    CHECK(after[tree / "nothing"] == before[tree / "dir/sub/file"]);
+    CHECK(after[file] == before[nothing]); // no such file
+    CHECK(after[nothing] == before[file]);
+    // Of what is watched for one reason alone.
+    tree.watch({{"nothing", Watch::object}, {"other/sub/file", Watch::content}});
+    CHECK(tree.watcher->fingerprint(Watch::object) == Fingerprint{{nothing, before[file]}});
+    CHECK(tree.watcher->fingerprint(Watch::content).size() == 1);
 }
 
 TEST_CASE("contents that were not watched before are told once") {
@@ -264,7 +282,7 @@ TEST_CASE("contents that were not watched before are told once") {
         std::vector<WatchedPath> wanted;
         for (const auto& [path, how] : paths)
             wanted.push_back({.path = tree / path, .watch = how});
-        return tree.watcher->watch(wanted).value();
+        return tree.watcher->watch(wanted).more;
     };
     CHECK(more({{"dir/sub/file", Watch::content}}));
     CHECK_FALSE(more({{"dir/sub/file", Watch::content}}));

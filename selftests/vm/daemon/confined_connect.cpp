@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // Connects to sockets, opens and executes files, from two threads, as it is or confined as llexecd
-// is: it reads beneath /etc, writes beneath /run/llexec, and executes itself.
+// is: it reads beneath /etc, writes beneath /run/llexec, and executes what is beside it.
 //
 //   confined_connect free|confined WORD...
 //
@@ -82,6 +82,11 @@ void try_all(const char* thread, char** words) {
         std::printf("%s %s\t%s\n", thread, *words, answer(*words).c_str());
 }
 
+/// Of a path with a slash in it.
+std::string directory(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -98,7 +103,7 @@ int main(int argc, char** argv) {
         const auto done = llexec::daemon::confine_self({.read = {"/etc"},
                                                         .write = {"/run/llexec"},
                                                         .sockets = llexec::daemon::own_sockets(),
-                                                        .program = argv[0]});
+                                                        .programs = directory(argv[0])});
         if (!done)
             std::fprintf(stderr, "%s\n", done.error().message().c_str());
         confined = done.has_value();

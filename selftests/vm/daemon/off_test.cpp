@@ -89,3 +89,46 @@ TEST_CASE_METHOD(Service,
     CHECK(eventually([&] { return confined(); }));
     CHECK(eventually([&] { return daemon.status_line().starts_with("1 policies enforced"); }));
 }
+
+TEST_CASE_METHOD(Service, "switched off while nothing is enforced, llexecd says just that") {
+    place.put("p", "nonsense");
+    const OffFile off_file;
+    off_file.set(true);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const auto is_off = [&] {
+        return daemon.status_line() ==
+               "switched off by the file /etc/llexec/off: no policy is enforced";
+    };
+    CHECK(is_off());
+    off_file.set(false);
+    REQUIRE(eventually([&] { return daemon.status_line().starts_with("NOTHING IS ENFORCED"); }));
+    off_file.set(true);
+    CHECK(eventually(is_off));
+    CHECK(daemon.said("NO POLICY IS ENFORCED").size() == 2);
+}
+
+TEST_CASE_METHOD(Service, "the file is followed in a directory that was replaced, too") {
+    place.put("p", world.policy());
+    const OffFile off_file;
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const fs::path directory = off.parent_path();
+    const fs::path copy = directory.string() + ".copy";
+    const fs::path old = directory.string() + ".old";
+    const auto replace = [&] {
+        fs::copy(directory, copy, fs::copy_options::recursive);
+        fs::rename(directory, old);
+        fs::rename(copy, directory);
+        fs::remove_all(old);
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+    };
+    replace();
+    CHECK(confined());
+    off_file.set(true);
+    CHECK(eventually([&] { return unconfined(); }));
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    replace();
+    off_file.set(false);
+    CHECK(eventually([&] { return confined(); }));
+}

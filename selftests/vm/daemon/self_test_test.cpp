@@ -96,3 +96,15 @@ TEST_CASE_METHOD(SelfTest, "a self-test that fails at a reload is told until one
         REQUIRE(daemon.reload());
     }
 }
+
+TEST_CASE_METHOD(SelfTest, "a self-test whose program an upgrade replaces passes") {
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const fs::path fresh = place.self_test.string() + ".dpkg-new";
+    fs::copy_file(place.self_test, fresh);
+    fs::rename(fresh, place.self_test);
+    place.put("q", world.policy());
+    REQUIRE(daemon.reload());
+    CHECK(daemon.said("self-test").empty());
+    CHECK(daemon.status_line() == "2 policies enforced");
+}

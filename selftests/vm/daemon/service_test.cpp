@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <optional>
 #include <sys/resource.h>
 #include <thread>
 
@@ -53,6 +54,21 @@ bool all_confined(const std::string& ends) {
            ends.ends_with(", other 0, refused 0, killed 0");
 }
 
+/// While it lives, nobody gets an instance of inotify.
+class NoInotify {
+  public:
+    NoInotify() : before_(text_of(limit)) { set("0"); }
+    NoInotify(const NoInotify&) = delete;
+    NoInotify& operator=(const NoInotify&) = delete;
+    ~NoInotify() { set(before_); }
+
+  private:
+    static constexpr const char* limit = "/proc/sys/fs/inotify/max_user_instances";
+    static void set(const std::string& text) { std::ofstream(limit) << text; }
+
+    std::string before_;
+};
+
 } // namespace
 
 TEST_CASE_METHOD(Service, "when llexecd says that it is ready, programs are confined") {
@@ -88,6 +104,77 @@ TEST_CASE_METHOD(Service, "settings that are not valid are reported, and change 
     CHECK(daemon.said("llexecd.toml:2:1: error: unknown key 'protekt'").size() >= 1);
     CHECK(status()["enforce_at"] == committing);
     CHECK(confined());
+}
+
+TEST_CASE_METHOD(Service, "an error of settings that comes back is told again, and only then") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const auto told = [&](std::size_t times) {
+        return eventually([&] { return daemon.said("unknown key 'protekt'").size() >= times; });
+    };
+    write_file(place.config, "protekt = 1\n");
+    CHECK(told(1));
+    write_file(place.config, "protekt = 1\n# the same\n");
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    CHECK(daemon.said("unknown key 'protekt'").size() == 1);
+    write_file(place.config, "report = \"failures\"\n");
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    write_file(place.config, "protekt = 1\n");
+    CHECK(told(2));
+}
+
+TEST_CASE_METHOD(Service, "metrics that cannot be written are told once") {
+    place.put("p", world.policy());
+    const fs::path directory = place.metrics.parent_path() / "gone";
+    write_file(place.config, "metrics = \"" + (directory / "m").string() + "\"\n");
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    for (int i = 0; i < 5; ++i) {
+        CHECK(confined());
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    }
+    CHECK(daemon.said("cannot write metrics").size() == 1);
+}
+
+TEST_CASE_METHOD(Service, "directories and links that lead to the same as before are followed on") {
+    place.put("p", world.policy());
+    const fs::path other = place.root / "other";
+    write_file(other, "report = \"all\"\n");
+    write_file(place.config, "report = \"all\"\n");
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    // In one go: the same policies, in another directory.
+    const fs::path copy = place.root / "copy";
+    fs::copy(place.policies, copy);
+    fs::rename(place.policies, place.root / "old");
+    fs::rename(copy, place.policies);
+    // And settings of another name.
+    fs::create_symlink(other, place.root / "link");
+    fs::rename(place.root / "link", place.config);
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    const auto before = generation();
+    place.put("p", match_exe(world.program) + only(world.root));
+    CHECK(eventually([&] { return unconfined(); }));
+    CHECK(generation() > before);
+    write_file(other, "protekt = 1\n");
+    CHECK(eventually([&] { return !daemon.said("unknown key 'protekt'").empty(); }));
+}
+
+TEST_CASE_METHOD(Service, "without a way to watch files policies are enforced, and SIGHUP counts") {
+    place.put("p", world.policy());
+    std::optional<NoInotify> none(std::in_place);
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    none.reset();
+    CHECK(confined());
+    CHECK(daemon.said("raise the sysctl fs.inotify.max_user_instances").size() == 1);
+    CHECK(daemon.status_line() == "1 policies enforced; no change is followed without SIGHUP");
+    place.put("p", match_exe(world.program) + only(world.root));
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    CHECK(confined());
+    REQUIRE(daemon.reload());
+    CHECK(unconfined());
 }
 
 TEST_CASE_METHOD(Service, "a policy that is written, changed or removed is followed") {

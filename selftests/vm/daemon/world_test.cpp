@@ -386,13 +386,30 @@ TEST_CASE_METHOD(Following, "a file system that is mounted over a program is fol
     CHECK(eventually([&] { return confined(world.program); }));
     REQUIRE(::umount(bin.c_str()) == 0);
     CHECK(eventually([&] { return confined(world.program); }));
-    // An unrelated mount makes no generation.
+    // An unrelated mount makes no generation, not even after a change that made none.
+    fs::copy_file("/etc/passwd", "/etc/passwd+");
+    fs::rename("/etc/passwd+", "/etc/passwd");
     std::this_thread::sleep_for(std::chrono::seconds(2));
     const auto before = status()["generation"];
     REQUIRE(::mount("none", world.closed.c_str(), "tmpfs", 0, nullptr) == 0);
     std::this_thread::sleep_for(std::chrono::seconds(2));
     REQUIRE(::umount(world.closed.c_str()) == 0);
     CHECK(status()["generation"] == before);
+}
+
+TEST_CASE_METHOD(Following, "a file system that is mounted over the policies is followed") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    REQUIRE(::mount("none", place.policies.c_str(), "tmpfs", 0, "mode=755") == 0);
+    CHECK(eventually([&] { return daemon.status_line() == "0 policies enforced"; }));
+    CHECK_FALSE(confined(world.program));
+    write_file(place.policies / "p.toml", "abi = 9\n" + world.policy());
+    CHECK(eventually([&] { return confined(world.program); }));
+    place.remove("p");
+    CHECK(eventually([&] { return !confined(world.program); }));
+    REQUIRE(::umount(place.policies.c_str()) == 0);
+    CHECK(eventually([&] { return confined(world.program); }));
 }
 
 TEST_CASE_METHOD(Following,
