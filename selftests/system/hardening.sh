@@ -105,6 +105,44 @@ rule_holds() {
 	((code == 2))
 }
 
+# What nobody mounts for a long time, as early at boot what needs the network.
+test_automount() {
+	local dir=/etc/systemd/system other=${policy%/*}/automount.toml
+
+	printf '[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' > $dir/never.service
+	printf '[Unit]\nRequires=never.service\nAfter=never.service\n[Mount]\nWhat=tmpfs\nWhere=/mnt/auto\nType=tmpfs\n' \
+		> $dir/mnt-auto.mount
+	printf '[Automount]\nWhere=/mnt/auto\n' > $dir/mnt-auto.automount
+	systemctl daemon-reload
+	systemctl start mnt-auto.automount
+	cat > "$other" <<-POLICY
+		abi = 1
+		[[match]]
+		exe = ["/mnt/auto/bin/program"]
+		[[ruleset]]
+		handled_access_fs = ["read_file"]
+		[[path_beneath]]
+		allowed_access = ["read_file"]
+		parent = ["/mnt/auto/dir"]
+	POLICY
+	check "automount: the service starts with a path beneath it" timeout 60 systemctl restart llexecd.service
+	check "automount: ... and says that the path is missing" says warning /mnt/auto/dir
+	check "automount: nobody has mounted it" is inactive property mnt-auto.mount ActiveState
+	check "automount: whoever else looks there waits" is 124 exit_code timeout 3 ls /mnt/auto/dir
+	rm "$other"
+	systemctl stop never.service mnt-auto.automount
+	rm $dir/never.service $dir/mnt-auto.mount $dir/mnt-auto.automount
+	systemctl daemon-reload
+	systemctl reload llexecd.service
+}
+
+exit_code() {
+	local code=0
+
+	"$@" > /dev/null 2>&1 || code=$?
+	echo "$code"
+}
+
 test_hardening() {
 	test_exposure
 	test_paths
@@ -112,6 +150,7 @@ test_hardening() {
 	test_records
 	mv "$policy" "$policy.off"
 	test_rules
+	test_automount
 	test_many_policies
 	rm "$policy.off"
 	check "without its policy the program is not confined" soon unconfined

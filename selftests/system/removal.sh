@@ -17,7 +17,31 @@ leaves() {
 	is "$(printf '%s\n' "$@" | grep . | sort)" sort <(left_over)
 }
 
+# Of another root directory that can reach all of the system, as an installer's or a
+# builder's: what is enforced is not its own.
+test_removal_in_chroot() {
+	local root=$work/over/root dir
+
+	mkdir "$work/over"
+	mount -t tmpfs tmpfs "$work/over"
+	mkdir "$work/over/upper" "$work/over/work" "$root"
+	mount -t overlay -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work/over/work" overlay "$root"
+	for dir in dev proc run sys; do
+		mount --rbind /$dir "$root/$dir"
+		mount --make-rslave "$root/$dir"
+	done
+	check "in a chroot: it sees what is loaded" chroot "$root" test -d /sys/fs/bpf/llexec
+	check "in a chroot: dpkg can remove the package" chroot "$root" dpkg -r llexec
+	check "in a chroot: ... there" not test -e "$root/usr/sbin/llexecd"
+	check "in a chroot: the system's programs are still confined" confined
+	check "in a chroot: ... and the service is what it was" llexec status
+	check "in a chroot: ... with its files in /run" test -e /run/llexec/owner
+	umount -R "$root"
+	umount "$work/over"
+}
+
 test_removal() {
+	test_removal_in_chroot
 	check "before removal: it is confined" confined
 	check "before removal: programs are attached" attached
 	check "remove: dpkg" dpkg -r llexec

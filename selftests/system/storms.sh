@@ -14,16 +14,24 @@ test_control_storm() {
 }
 
 test_reload() {
-	local i
+	local i before generation
 
+	before=$(property llexecd.service MainPID)
+	generation=$(generation)
 	storm_start
 	for i in {1..5}; do
-		systemctl reload llexecd.service || echo "reload $i failed" >&2
+		check "reload $i: systemd says that it went well" systemctl reload llexecd.service
 		sleep 1
 	done
 	storm_stop "reload"
 	storm_is_confined "reload"
-	check "reload: the service is still the same process, and active" is active property llexecd.service ActiveState
+	check "reload: each made a generation" is $((generation + 5)) generation
+	check "reload: the service is active" is active property llexecd.service ActiveState
+	check "reload: it is still the same process" is "$before" property llexecd.service MainPID
+}
+
+generation() {
+	llexec --json status | python3 -c 'import json, sys; print(json.load(sys.stdin)["generation"])'
 }
 
 test_restart() {
