@@ -41,6 +41,9 @@ struct PathEnd {
 [[nodiscard]] Result<PathEnd> walk_path(const std::string& path,
                                         const std::function<Result<>(const PathStep&)>& visit = {});
 
+/// stat(2) by walk_path(): waits for no automount. Kind system: ENOENT if nothing stands there.
+[[nodiscard]] Result<struct stat> stat_path(const std::string& path);
+
 /// walk_path() for what a policy names. Whoever owns a symbolic link can turn it to anything, so
 /// one that belongs neither to root nor to the caller is followed only to what belongs to its
 /// owner: an error of kind policy otherwise, also if there is nothing at its end. systemd does the

@@ -200,6 +200,16 @@ Result<PathEnd> walk_path(const std::string& path,
     return Walk(path, visit, ProcLinks::by_text).run();
 }
 
+Result<struct stat> stat_path(const std::string& path) {
+    const auto end = walk_path(path);
+    if (!end)
+        return std::unexpected(end.error());
+    struct stat status{};
+    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
+        return system_error(end->below.empty() ? errno : ENOENT, "cannot look at " + path);
+    return status;
+}
+
 Result<PathEnd> walk_named(const std::string& path) {
     OtherOwners owners;
     auto end = walk_path(path, [&](const PathStep& step) { return owners.see(step); });

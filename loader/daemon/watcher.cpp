@@ -198,15 +198,11 @@ Result<Changes> Watcher::read() {
 
 namespace {
 
-/// By a walk, which waits for no automount, and mounts none again that has been given up.
+/// Waits for no automount, and mounts none again that has been given up.
 std::string identity(const std::string& path) {
-    const auto end = walk_path(path);
-    if (!end)
-        return fmt::format("errno {}", end.error().code);
-    struct stat status {};
-    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
-        return "none";
-    return fmt::format("{}:{}", status.st_dev, status.st_ino);
+    const auto status = stat_path(path);
+    return status ? fmt::format("{}:{}", status->st_dev, status->st_ino)
+                  : fmt::format("errno {}", status.error().code);
 }
 
 } // namespace

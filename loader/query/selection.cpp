@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/selection.hpp"
 
+#include "llexec/path_walk.hpp"
 #include "llexec/program.hpp"
 #include "program/script.hpp"
 #include "query/hierarchy.hpp"
@@ -15,11 +16,13 @@
 namespace llexec {
 namespace {
 
-bool same_file(const std::string& a, const std::string& b) {
-    struct stat first{};
-    struct stat second{};
-    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+// llexecd asks this as well, and waits for no automount: stat_path() for what policies name.
+
+bool same_file(const std::string& named, const std::string& file) {
+    struct stat status{};
+    const auto other = stat_path(named);
+    return other && ::stat(file.c_str(), &status) == 0 && other->st_dev == status.st_dev &&
+           other->st_ino == status.st_ino;
 }
 
 bool is_one_of(const std::vector<ExePath>& exes, const std::string& file) {
@@ -32,10 +35,10 @@ bool is_beneath(const std::vector<DirectoryPath>& directories, const std::string
     if (!hierarchy)
         return false;
     return std::ranges::any_of(directories, [&](const DirectoryPath& directory) {
-        struct stat status{};
-        if (::stat(directory.path.c_str(), &status) < 0)
+        const auto status = stat_path(directory.path);
+        if (!status)
             return false;
-        const FileObject object{.device = status.st_dev, .inode = status.st_ino};
+        const FileObject object{.device = status->st_dev, .inode = status->st_ino};
         return std::any_of(hierarchy->places.begin() + 1, hierarchy->places.end(),
                            [&](const Hierarchy::Place& place) { return place.object == object; });
     });

@@ -64,6 +64,9 @@ TEST_CASE("a walk ends where the kernel would") {
     CHECK(walk_path("/..")->path == "/");
     CHECK(tree.end_of("loop") == "error " + std::to_string(ELOOP));
     CHECK(walk_path("relative").error().code == EINVAL);
+    CHECK(stat_path("/")->st_ino == stat_path("/proc/..")->st_ino);
+    CHECK(stat_path("/nothing/at/all").error().code == ENOENT);
+    CHECK(stat_path("relative").error().code == EINVAL);
 }
 
 TEST_CASE("what is missing is told from the last directory that there is") {
