@@ -475,6 +475,11 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed at any time leaves one whole gen
         CHECK(now >= generation + (is_live ? 1 : 0));
         CHECK(now <= generation + (hangs_up ? 2 : 1));
         generation = now;
+        // A thousand take long on an emulated machine.
+        if ((i + 1) % 100 == 0) {
+            std::printf("killed %d times so far\n", i + 1);
+            std::fflush(stdout);
+        }
     }
     check_next_start();
     std::printf("killed %d times, %d of them in a reload or after it\n", kills, live_kills);
