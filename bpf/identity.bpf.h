@@ -69,6 +69,13 @@ int llexec_procs(struct bpf_iter__task *ctx)
 	process.pid = task->pid;
 	inode_id(BPF_CORE_READ(file, f_inode), &process.program.inode);
 	process.program.path_hash = path_hash(BPF_CORE_READ(file, f_path.dentry), path_hash_seed);
+	/*
+	 * After the program: one that is there already, in an execution that is over here, has its
+	 * domain by now. A kernel without the field is read as if none executed anything, and a
+	 * process may be reported that is confined a moment later.
+	 */
+	if (bpf_core_field_exists(task->in_execve))
+		process.executing = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
 	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry),
 			       (__u64)BPF_CORE_READ(file, f_path.mnt), 0);
 	process.n_directories =

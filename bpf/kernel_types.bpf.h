@@ -56,6 +56,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	int pid;
 	int tgid;
+	unsigned int in_execve : 1;
 };
 
 struct super_block {

@@ -10,14 +10,6 @@
 #include "llexec/name_hash.h"
 
 /*
- * Upper bounds, for two generations at a time. Elements are allocated when they are filled in; only
- * the bucket arrays (16 bytes an element) and the slots (8 bytes each) exist from the start.
- */
-#define LLEXEC_MAX_FILES 65536
-#define LLEXEC_MAX_RULES 131072
-#define LLEXEC_MAX_POLICIES 32768
-
-/*
  * What the loader has to know about programs and maps that it finds attached. Written by the
  * loader.
  */

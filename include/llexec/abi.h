@@ -19,7 +19,7 @@
  * Layout and meaning of everything below, how files are identified included: maps that were pinned
  * with another number are never used.
  */
-#define LLEXEC_ABI 4
+#define LLEXEC_ABI 5
 
 /* Longest policy name, final NUL included. */
 #define LLEXEC_POLICY_NAME_SIZE 64
@@ -40,6 +40,15 @@
 #define LLEXEC_MAX_MATCHES 32
 /* Layers of a Landlock domain. */
 #define LLEXEC_MAX_LAYERS 16
+
+/*
+ * Elements of the maps. While a generation replaces another one, both are in them: one alone may
+ * have half of these. Elements are allocated when they are filled in; only the bucket arrays (16
+ * bytes an element) and the slots (8 bytes each) exist from the start.
+ */
+#define LLEXEC_MAX_FILES 65536 /* also places, users and groups: those with rules */
+#define LLEXEC_MAX_RULES 131072
+#define LLEXEC_MAX_POLICIES 32768
 
 enum llexec_enforce_at {
 	LLEXEC_AT_BPRM_COMMITTING_CREDS = 0,
@@ -235,6 +244,8 @@ struct llexec_open_file {
 struct llexec_process_head {
 	__u32 pid; /* in the initial PID namespace */
 	__u32 n_directories;
+	__u32 executing; /* 1 in execve(2): with the new program perhaps, and not yet its domain */
+	__u32 reserved;
 	struct llexec_file_id program;
 };
 

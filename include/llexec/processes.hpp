@@ -24,8 +24,13 @@ struct UnconfinedProcess {
 /// any generation of that policy was applied to.
 ///
 /// A program is told by the file that the process runs, so a script is one of its interpreter, and
-/// what a rule says about the script itself is not seen. PID 1 and root's llexec are never
-/// selected. Empty if nothing is loaded.
+/// what a rule says about the script itself is not seen. A process can name another file as its
+/// program (PR_SET_MM_EXE_FILE, with CAP_CHECKPOINT_RESTORE in its user namespace): this is for
+/// whoever wants to know what to restart, and nothing is decided by it. PID 1 and root's llexec are
+/// never selected. Empty if nothing is loaded.
+///
+/// Takes up to half a second longer if a process stays in execve(2) for so long; it is then listed
+/// if it is not confined by that time.
 [[nodiscard]] Result<std::vector<UnconfinedProcess>> find_unconfined_processes();
 
 } // namespace llexec

@@ -11,14 +11,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <poll.h>
+#include <set>
 #include <sstream>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace llexec {
 namespace {
@@ -77,8 +82,11 @@ bool has_ended(const UniqueFd& pidfd) {
     return ::poll(&ended, 1, 0) == 1;
 }
 
-/// Each has a descriptor; whoever has processes may have as many as he likes.
-constexpr std::size_t max_suspects = 256;
+/// How long is waited for what is in execve(2), and how often it is looked at meanwhile. It takes
+/// microseconds there to get from a program's file to its domain; but whoever shares the memory of
+/// such a process can make it stay, and nobody else may have to wait for that.
+constexpr std::chrono::milliseconds execution_limit{500};
+constexpr std::chrono::milliseconds execution_pause{10};
 
 class Search {
   public:
@@ -89,25 +97,34 @@ class Search {
         const auto program = open_pin(processes_pin);
         if (!program)
             return std::unexpected(program.error());
-        const auto running = kernel::list_processes(program->get());
-        if (!running)
-            return std::unexpected(running.error());
-        for (const llexec_process& process : *running)
-            if (process.head.pid != 1)
-                if (auto judged = judge(process); !judged)
-                    return std::unexpected(std::move(judged.error()));
-        if (auto confirmed = confirm(); !confirmed)
-            return std::unexpected(std::move(confirmed.error()));
+        using Clock = std::chrono::steady_clock;
+        const auto deadline = Clock::now() + execution_limit;
+        std::optional<std::set<std::uint32_t>> executing; // none: all are looked at
+        do {
+            // What still executes then is taken as it is.
+            last_look_ = Clock::now() >= deadline;
+            const auto running = kernel::list_processes(program->get());
+            if (!running)
+                return std::unexpected(running.error());
+            const auto wanted = std::exchange(executing, std::set<std::uint32_t>{});
+            for (const llexec_process& process : *running) {
+                const std::uint32_t pid = process.head.pid;
+                if (pid == 1 || (wanted && !wanted->contains(pid)))
+                    continue;
+                const auto judged = judge(process);
+                if (!judged)
+                    return std::unexpected(judged.error());
+                if (*judged == Judgement::later)
+                    executing->insert(pid);
+            }
+            if (!executing->empty())
+                std::this_thread::sleep_for(execution_pause);
+        } while (!executing->empty());
         return std::move(unconfined_);
     }
 
   private:
-    /// A process, and the policies that do not confine it.
-    struct Suspect {
-        UniqueFd pidfd;
-        std::vector<std::uint64_t> policies; ///< hashes of the names
-        std::vector<UnconfinedProcess> found;
-    };
+    enum class Judgement : std::uint8_t { done, later };
 
     [[nodiscard]] Candidate candidate_of(const llexec_process& process) const {
         Candidate candidate{.file = process.head.program,
@@ -124,23 +141,23 @@ class Search {
         return candidate;
     }
 
-    Result<> judge(const llexec_process& process) {
+    Result<Judgement> judge(const llexec_process& process) {
         const std::uint32_t pid = process.head.pid;
-        UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+        const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         if (!pidfd.valid()) {
             if (errno == ESRCH)
-                return {}; // it has ended
+                return Judgement::done; // it has ended
             return system_error(errno, fmt::format("cannot get a pidfd of the process {}", pid));
         }
         const auto selected = select_policies(maps_, generation_, candidate_of(process));
         if (!selected)
             return std::unexpected(selected.error());
         if (selected->empty())
-            return {};
+            return Judgement::done;
         const auto confined = confined_by(pidfd);
         if (!confined)
             return std::unexpected(confined.error());
-        Suspect suspect{.pidfd = {}, .policies = {}, .found = {}};
+        std::vector<UnconfinedProcess> found;
         for (const std::uint32_t index : *selected) {
             const llexec_id_key key{
                 .generation = generation_.generation, .id = index, .reserved = 0};
@@ -153,38 +170,17 @@ class Search {
             std::string command = text_of(proc(pid, "comm"));
             if (command.ends_with('\n'))
                 command.pop_back();
-            suspect.policies.push_back((*policy)->name_hash);
-            suspect.found.push_back({.pid = pid,
-                                     .exe = link_target(proc(pid, "exe")),
-                                     .command = std::move(command),
-                                     .policy = (*policy)->name});
+            found.push_back({.pid = pid,
+                             .exe = link_target(proc(pid, "exe")),
+                             .command = std::move(command),
+                             .policy = (*policy)->name});
         }
-        if (!suspect.found.empty()) {
-            suspect.pidfd = std::move(pidfd);
-            suspects_.push_back(std::move(suspect));
-        }
-        return suspects_.size() < max_suspects ? Result<>() : confirm();
-    }
-
-    /// Leaves out what has ended, and what was on its way into its domain.
-    Result<> confirm() {
-        for (const Suspect& suspect : suspects_) {
-            // Waits, whether it may be opened or not, while the process has the new program and
-            // not yet its domain: then the kernel lets nobody look into it.
-            const UniqueFd environment(
-                ::open(proc(suspect.found.front().pid, "environ").c_str(), O_RDONLY | O_CLOEXEC));
-            const auto confined = confined_by(suspect.pidfd);
-            if (!confined)
-                return std::unexpected(confined.error());
-            // What was read may be of nobody, or of another process with its number.
-            if (has_ended(suspect.pidfd))
-                continue;
-            for (std::size_t i = 0; i < suspect.found.size(); ++i)
-                if (std::ranges::find(*confined, suspect.policies[i]) == confined->end())
-                    unconfined_.push_back(suspect.found[i]);
-        }
-        suspects_.clear();
-        return {};
+        if (!found.empty() && process.head.executing != 0 && !last_look_)
+            return Judgement::later;
+        // What was read may be of nobody, or of another process with its number.
+        if (!has_ended(pidfd))
+            std::ranges::move(found, std::back_inserter(unconfined_));
+        return Judgement::done;
     }
 
     /// Hashes of the names of the policies that its domain enforces.
@@ -203,7 +199,7 @@ class Search {
     const Maps& maps_;
     llexec_generation generation_;
     std::uint64_t seed_;
-    std::vector<Suspect> suspects_;
+    bool last_look_ = false;
     std::vector<UnconfinedProcess> unconfined_;
 };
 

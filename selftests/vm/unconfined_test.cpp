@@ -7,7 +7,10 @@
 #include <csignal>
 #include <memory>
 #include <sstream>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace llexec::vmtest;
@@ -157,6 +160,30 @@ TEST_CASE_METHOD(Unconfined, "processes that end meanwhile are not listed") {
         CHECK(status()["unconfined"].empty());
     write_file(stop, "");
     CHECK(storm.wait()["exec"].starts_with("allowed 0, denied "));
+}
+
+TEST_CASE_METHOD(Unconfined,
+                 "a process that does not get out of execve(2) is listed all the same") {
+    CAPTURE(point);
+    const pid_t traced = ::fork();
+    REQUIRE(traced >= 0);
+    if (traced == 0) {
+        ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+        ::raise(SIGSTOP);
+        ::execl(sleeper.c_str(), "sleeper", "1000", nullptr);
+        ::_exit(1);
+    }
+    int wait_status = 0;
+    REQUIRE(::waitpid(traced, &wait_status, 0) == traced);
+    REQUIRE(::ptrace(PTRACE_SETOPTIONS, traced, nullptr, PTRACE_O_TRACEEXEC) == 0);
+    REQUIRE(::ptrace(PTRACE_CONT, traced, nullptr, nullptr) == 0);
+    // Stops before it leaves execve(2), with the program and its credentials.
+    REQUIRE(::waitpid(traced, &wait_status, 0) == traced);
+    REQUIRE(wait_status >> 8 == (SIGTRAP | (PTRACE_EVENT_EXEC << 8)));
+    load({{"p", policy()}}, point);
+    CHECK(is_listed(traced, "p"));
+    ::kill(traced, SIGKILL);
+    ::waitpid(traced, &wait_status, 0);
 }
 
 TEST_CASE_METHOD(Unconfined, "more unconfined processes than descriptors are all listed") {
