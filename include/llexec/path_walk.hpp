@@ -30,10 +30,10 @@ struct PathEnd {
     bool ends = true;  ///< false: what is missing leads out of the directory again ("..")
 };
 
-/// Walks an absolute path from the root directory, through at most 40 symbolic links. `visit` sees
-/// each step, in order, and ends the walk with an error of its own. What does not exist, or stands
-/// where a directory should, is no error: it is `below`. Kind system: EINVAL for a relative path,
-/// ELOOP, EACCES and the like.
+/// Walks an absolute path from the root directory, through at most 40 symbolic links and 512 names,
+/// those of links included. `visit` sees each step, in order, and ends the walk with an error of
+/// its own. What does not exist, or stands where a directory should, is no error: it is `below`.
+/// Kind system: EINVAL for a relative path, ELOOP, EACCES and the like.
 ///
 /// It does not wait for an automount: what is beneath one that is not mounted is missing. Early at
 /// boot, whoever would mount it may be waiting for the caller. (A name at the top of an indirect
@@ -48,12 +48,13 @@ struct PathEnd {
 /// one that belongs neither to root nor to the caller is followed only to what belongs to its
 /// owner: an error of kind policy otherwise, also if there is nothing at its end. systemd does the
 /// same for the paths of tmpfiles.d(5), and the kernel in sticky directories (protected_symlinks in
-/// proc_sys_fs(5)).
+/// proc_sys_fs(5)). Nor is it a shortage (is_shortage()) if only this path lacks something, as a
+/// file system in user space can claim: that is of kind policy, too.
 [[nodiscard]] Result<PathEnd> walk_named(const std::string& path);
 
 /// What a policy names as O_PATH, links followed as walk_named() does, and those of procfs to what
 /// the kernel says they lead to; a relative path starts at the working directory. Kind system with
-/// ENOENT and the like if it cannot be opened.
+/// ENOENT and the like if it cannot be opened; kind policy as walk_named().
 [[nodiscard]] Result<UniqueFd> open_named(const std::string& path);
 
 /// Whether opening something failed for want of descriptors or memory: that says nothing about what

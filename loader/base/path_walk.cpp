@@ -20,6 +20,9 @@ namespace {
 
 constexpr int max_links = 40; // as the kernel has it
 
+/// In each link there is room for 2,000: whoever owns some could have 80,000 directories looked at.
+constexpr int max_names = 512;
+
 /// How a link of procfs is followed. The kernel knows where it leads; its text need not be a path,
 /// or is one of another process's root.
 enum class ProcLinks { by_text, by_kernel };
@@ -36,7 +39,10 @@ class Walk {
         prepend(path_);
         if (auto rooted = go_to_root(); !rooted)
             return std::unexpected(std::move(rooted.error()));
-        while (!names_.empty()) {
+        for (int count = 0; !names_.empty(); ++count) {
+            if (count == max_names)
+                return system_error(
+                    ELOOP, fmt::format("more than {} names are on the path {}", max_names, path_));
             const std::string name = std::move(names_.front());
             names_.pop_front();
             const auto exists = step(name);
@@ -193,6 +199,25 @@ class OtherOwners {
     std::vector<uid_t> owners_;
 };
 
+/// A file system in user space answers what its owner likes. He must not pass off for a shortage of
+/// this process, which ends what it is in the middle of, what is about his path alone: a shortage
+/// is one if something else cannot be opened either.
+Result<PathEnd> walk_of_other(const std::string& path,
+                              const std::function<Result<>(const PathStep&)>& visit,
+                              ProcLinks proc_links) {
+    constexpr int attempts = 3; // memory may be short for a moment only
+    for (int attempt = 1;; ++attempt) {
+        auto end = Walk(path, visit, proc_links).run();
+        if (end || !is_shortage(end.error()))
+            return end;
+        const UniqueFd other(::open("/", O_PATH | O_CLOEXEC));
+        if (!other.valid())
+            return end;
+        if (attempt == attempts)
+            return failure(ErrorKind::policy, end.error().message());
+    }
+}
+
 } // namespace
 
 Result<PathEnd> walk_path(const std::string& path,
@@ -212,7 +237,10 @@ Result<struct stat> stat_path(const std::string& path) {
 
 Result<PathEnd> walk_named(const std::string& path) {
     OtherOwners owners;
-    auto end = walk_path(path, [&](const PathStep& step) { return owners.see(step); });
+    const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
+        return owners.see(step);
+    };
+    auto end = walk_of_other(path, see, ProcLinks::by_text);
     if (!end)
         return end;
     if (auto checked = owners.check(*end); !checked)
@@ -232,7 +260,7 @@ Result<UniqueFd> open_named(const std::string& path) {
     const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
         return owners.see(step);
     };
-    auto end = Walk(absolute, see, ProcLinks::by_kernel).run();
+    auto end = walk_of_other(absolute, see, ProcLinks::by_kernel);
     if (!end)
         return std::unexpected(std::move(end.error()));
     if (auto checked = owners.check(*end); !checked)

@@ -97,6 +97,20 @@ TEST_CASE("a visitor sees each name in its directory, and those of links") {
                 }).has_value());
 }
 
+TEST_CASE("links cannot lead through any number of directories") {
+    const Tree tree;
+    const auto make_link = [&](const std::string& name, int names) {
+        std::string target = ".";
+        for (int i = 0; i < names / 2; ++i)
+            target += "/a/..";
+        fs::create_symlink(target + "/a", tree(name));
+    };
+    make_link("long", 400);
+    make_link("longer", 600);
+    CHECK(tree.end_of("long") == "a");
+    CHECK(tree.end_of("longer") == "error " + std::to_string(ELOOP));
+}
+
 TEST_CASE("a link of another user is followed to what is that user's, and to nothing else") {
     const Tree tree;
     const auto give = [&](const std::string& name, uid_t owner) {

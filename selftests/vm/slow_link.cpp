@@ -22,7 +22,7 @@ SlowLink::SlowLink(const fs::path& directory, const fs::path& target)
     const std::string options =
         "fd=" + std::to_string(fuse_) + ",rootmode=40755,user_id=0,group_id=0,allow_other";
     REQUIRE(::mount("slow", directory.c_str(), "fuse", MS_NODEV, options.c_str()) == 0);
-    REQUIRE(next_request(FUSE_INIT));
+    REQUIRE(next_is(FUSE_INIT));
     fuse_init_out init{};
     init.major = FUSE_KERNEL_VERSION;
     init.minor = FUSE_KERNEL_MINOR_VERSION;
@@ -36,7 +36,7 @@ SlowLink::~SlowLink() {
 }
 
 bool SlowLink::is_looked_up() {
-    return next_request(FUSE_LOOKUP);
+    return next_is(FUSE_LOOKUP);
 }
 
 bool SlowLink::answer() {
@@ -46,29 +46,49 @@ bool SlowLink::answer() {
     entry.attr.mode = S_IFLNK | 0777;
     entry.attr.nlink = 1;
     reply(&entry, sizeof(entry));
-    if (!next_request(FUSE_READLINK))
+    if (!next_is(FUSE_READLINK))
         return false;
     reply(target_.data(), target_.size());
     return true;
 }
 
-bool SlowLink::next_request(std::uint32_t opcode) {
-    std::array<char, FUSE_MIN_READ_BUFFER> buffer{};
-    pollfd ready{.fd = fuse_, .events = POLLIN, .revents = 0};
-    while (::poll(&ready, 1, 10'000) == 1) {
-        fuse_in_header header{};
-        if (::read(fuse_, buffer.data(), buffer.size()) < static_cast<ssize_t>(sizeof(header)))
-            return false;
-        std::memcpy(&header, buffer.data(), sizeof(header));
-        request_ = header.unique;
-        if (header.opcode == opcode)
-            return true;
+void SlowLink::refuse_all(int error) {
+    while (const std::uint32_t opcode = next_request(-1)) {
+        if (opcode != FUSE_GETATTR) {
+            send(error, nullptr, 0);
+            continue;
+        }
+        fuse_attr_out root{};
+        root.attr.ino = FUSE_ROOT_ID;
+        root.attr.mode = S_IFDIR | 0755;
+        root.attr.nlink = 1;
+        reply(&root, sizeof(root));
     }
-    return false;
 }
 
-void SlowLink::reply(const void* data, std::size_t size) const {
+std::uint32_t SlowLink::next_request(int timeout_ms) {
+    std::array<char, FUSE_MIN_READ_BUFFER> buffer{};
+    pollfd ready{.fd = fuse_, .events = POLLIN, .revents = 0};
+    fuse_in_header header{};
+    if (::poll(&ready, 1, timeout_ms) != 1 ||
+        ::read(fuse_, buffer.data(), buffer.size()) < static_cast<ssize_t>(sizeof(header)))
+        return 0;
+    std::memcpy(&header, buffer.data(), sizeof(header));
+    request_ = header.unique;
+    return header.opcode;
+}
+
+bool SlowLink::next_is(std::uint32_t opcode) {
+    std::uint32_t next = 0;
+    do
+        next = next_request(10'000);
+    while (next != 0 && next != opcode);
+    return next == opcode;
+}
+
+void SlowLink::send(int error, const void* data, std::size_t size) const {
     fuse_out_header header{};
+    header.error = -error;
     header.len = static_cast<std::uint32_t>(sizeof(header) + size);
     header.unique = request_;
     const std::array<iovec, 2> parts{{{.iov_base = &header, .iov_len = sizeof(header)},

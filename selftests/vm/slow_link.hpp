@@ -24,10 +24,15 @@ class SlowLink {
     [[nodiscard]] bool is_looked_up();
     /// Lets them follow it. Whether they do.
     [[nodiscard]] bool answer();
+    /// Tells whoever looks it up that there is this error, until it is unmounted.
+    void refuse_all(int error);
 
   private:
-    [[nodiscard]] bool next_request(std::uint32_t opcode);
-    void reply(const void* data, std::size_t size) const;
+    /// The opcode of the next request, 0 if there is none.
+    [[nodiscard]] std::uint32_t next_request(int timeout_ms);
+    [[nodiscard]] bool next_is(std::uint32_t opcode);
+    void reply(const void* data, std::size_t size) const { send(0, data, size); }
+    void send(int error, const void* data, std::size_t size) const;
 
     fs::path directory_;
     std::string target_;

@@ -3,6 +3,7 @@
 // llexecd follows the files that policies name: replaced, removed, made, mounted over.
 #include "catch.hpp"
 #include "llexecd.hpp"
+#include "slow_link.hpp"
 
 #include <chrono>
 #include <fstream>
@@ -472,6 +473,21 @@ TEST_CASE_METHOD(Following, "a program that executes itself gets no_new_privs th
     CAPTURE(ended.out, ended.err, ended.status);
     CHECK(ended["nnp"] == "1");
     CHECK(ended["layers"] == "2");
+}
+
+TEST_CASE_METHOD(Following, "what a file system of a user's answers cannot undo other policies") {
+    SlowLink link(world.root / "fuse", "/nowhere");
+    const std::string there = link.path().string();
+    std::thread server([&] { link.refuse_all(ENOMEM); });
+    place.put("p", world.policy());
+    place.put("q", match("exe = [\"" + there + "\"]") + only(there));
+    Llexecd daemon(place);
+    CHECK(daemon.is_ready());
+    CHECK(confined(world.program));
+    CHECK_FALSE(daemon.said("Cannot allocate memory").empty());
+    CHECK(daemon.stop().code() == 0);
+    REQUIRE(::umount2(link.path().parent_path().c_str(), MNT_DETACH) == 0);
+    server.join();
 }
 
 TEST_CASE_METHOD(Following, "what appears later is selected, and granted") {
