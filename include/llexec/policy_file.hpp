@@ -103,7 +103,8 @@ struct PolicySet {
 /// can be read.
 void add_source_lines(std::span<Diagnostic> diagnostics);
 
-/// What keeps a valid policy from being attached at exec (today: it has no [[match]] block). Empty:
+/// What keeps a valid policy from being attached at exec: it has no [[match]] block, or one with
+/// more combinations of its keys than there is room for (LLEXEC_MAX_RULES in abi.h). Empty:
 /// nothing.
 [[nodiscard]] std::vector<Diagnostic> check_attachable(const Policy& policy);
 

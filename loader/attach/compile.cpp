@@ -250,6 +250,30 @@ Result<> check_self(std::span<const Policy> policies, const Identities& ids) {
     return std::unexpected(std::move(error));
 }
 
+/// Of one generation: that of the set before is in the same maps while they change over. Fail
+/// closed: what only fitted into empty maps could never be renewed.
+Result<> check_size(const CompiledSet& set) {
+    struct Part {
+        std::size_t size;
+        std::size_t limit;
+        const char* of_what;
+    };
+    for (const Part& part : {Part{set.policies.size(), LLEXEC_MAX_POLICIES, "policies"},
+                             Part{set.rules.size(), LLEXEC_MAX_RULES,
+                                  "combinations of users, groups, cgroups and directories"},
+                             Part{set.by_inode.size(), LLEXEC_MAX_FILES, "programs"},
+                             Part{set.by_path.size(), LLEXEC_MAX_FILES, "paths of programs"},
+                             Part{set.by_place.size(), LLEXEC_MAX_FILES, "directories and cgroups"},
+                             Part{set.by_user.size(), LLEXEC_MAX_FILES, "users"},
+                             Part{set.by_group.size(), LLEXEC_MAX_FILES, "groups"}})
+        if (part.size > part.limit / 2)
+            return failure(ErrorKind::policy,
+                           fmt::format("the set of policies is larger than llexec can hold: {} {}, "
+                                       "and {} is the limit",
+                                       part.size, part.of_what, part.limit / 2));
+    return {};
+}
+
 } // namespace
 
 std::uint64_t cgroup_place(std::string_view path, std::uint64_t seed) {
@@ -310,6 +334,8 @@ Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& 
                                                      .reserved = 0},
                                      never);
     }
+    if (auto checked = check_size(set); !checked)
+        return std::unexpected(std::move(checked.error()));
     return set;
 }
 

@@ -51,7 +51,8 @@ struct CompiledSet {
 /// Compiles policies, which must be in layer order. A block is looked up by its programs or,
 /// without any, by its directories, cgroups, users or groups, in this order; its other keys become
 /// conditions. Programs without an identity and directories that do not exist select nothing.
-/// Executions of `ids.never` are never selected; kind policy if a policy names one of them.
+/// Executions of `ids.never` are never selected. Kind policy if a policy names one of them, or if
+/// there is more than half of what the maps can hold (LLEXEC_MAX_FILES and its like in abi.h).
 [[nodiscard]] Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& ids,
                                           std::uint64_t generation);
 

@@ -149,7 +149,10 @@ void add_lints(PolicySet& set, const CheckOptions& options) {
     // A policy that selects nothing is fine for `run`.
     for (const Policy& policy : set.policies)
         for (const Diagnostic& diagnostic : check_attachable(policy))
-            if (std::ranges::find(policy.allowed_lints, "no-match") == policy.allowed_lints.end())
+            if (!policy.match.empty())
+                set.diagnostics.push_back(diagnostic);
+            else if (std::ranges::find(policy.allowed_lints, "no-match") ==
+                     policy.allowed_lints.end())
                 set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
                                                        diagnostic.message, diagnostic.advice));
     if (options.text_only) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 using namespace llexec;
 using namespace llexec::attach;
@@ -312,4 +313,17 @@ TEST_CASE("the place of a cgroup depends on each of its names, where it ends, an
     std::ranges::sort(hashes);
     CHECK(std::ranges::adjacent_find(hashes) == hashes.end());
     CHECK(cgroup_place("/a/b", seed) == cgroup_place("/a/b", seed));
+}
+
+TEST_CASE("a set that could not be replaced in the maps is refused") {
+    const auto set_of = [](std::uint32_t users) {
+        std::vector<std::uint32_t> numbers(users);
+        std::iota(numbers.begin(), numbers.end(), 0);
+        return std::vector{policy("p", {block({}, std::move(numbers))})};
+    };
+    CHECK(compile(set_of(LLEXEC_MAX_FILES / 2), ids(), generation).has_value());
+    const auto larger = compile(set_of(LLEXEC_MAX_FILES / 2 + 1), ids(), generation);
+    REQUIRE_FALSE(larger.has_value());
+    CHECK(larger.error().kind == ErrorKind::policy);
+    CHECK(larger.error().what.find("32769 users, and 32768 is the limit") != std::string::npos);
 }

@@ -219,3 +219,22 @@ TEST_CASE("only a policy that selects something can be attached") {
     CHECK(problems[0].severity == Severity::error);
     CHECK(problems[0].file == "test.toml");
 }
+
+TEST_CASE("a block of more combinations than there is room for cannot be attached") {
+    const auto numbers = [](int count) {
+        std::string text;
+        for (int i = 0; i < count; ++i)
+            text += std::to_string(i) + ",";
+        return text;
+    };
+    const auto problems_of = [&](int users, int groups) {
+        return check_attachable(
+            parse_valid(with_match("exe = [\"/bin/sh\"]\nuser = [" + numbers(users) +
+                                   "]\ngroup = [" + numbers(groups) + "]")));
+    };
+    CHECK(problems_of(256, 256).empty());
+    const auto problems = problems_of(257, 256);
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].position.line != 0);
+    CHECK(problems[0].message.find("65536") != std::string::npos);
+}
