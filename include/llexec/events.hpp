@@ -60,7 +60,8 @@ class EventReader {
     [[nodiscard]] int fd() const;
 
     /// Calls `handle` for each event that is there, waiting up to `timeout` for the first one; a
-    /// negative timeout waits for ever. Returns how many there were; EINTR counts as none.
+    /// negative timeout waits for ever. Returns how many there were; EINTR counts as none. After
+    /// 1,024 it returns in any case: fd() is then still readable if there are more.
     [[nodiscard]] Result<std::size_t> poll(std::chrono::milliseconds timeout,
                                            const std::function<void(const Event&)>& handle);
 

@@ -34,6 +34,9 @@ Event to_event(const llexec_event& record) {
     return event;
 }
 
+/// Events can come as fast as they are read. Whoever reads them has something else to do, too.
+constexpr std::size_t max_events = 1024;
+
 struct FreeRing {
     void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
@@ -61,8 +64,8 @@ struct EventReader::Impl {
             self->thrown = std::current_exception();
             return -ECANCELED;
         }
-        ++self->count;
-        return 0;
+        // The record counts as read; what is left keeps fd() readable.
+        return ++self->count < max_events ? 0 : -ECANCELED;
     }
 };
 
@@ -102,7 +105,7 @@ Result<std::size_t> EventReader::poll(std::chrono::milliseconds timeout,
     impl_->handle = nullptr;
     if (impl_->thrown)
         std::rethrow_exception(std::exchange(impl_->thrown, nullptr));
-    if (result < 0 && result != -EINTR)
+    if (result < 0 && result != -EINTR && impl_->count < max_events)
         return system_error(-result, "cannot read events");
     return impl_->count;
 }
