@@ -35,6 +35,9 @@ class RulesetCache {
                                                     LandlockSyscalls& syscalls = system_landlock());
     /// All policies have been built: what is left of the load before is given up.
     void end();
+    /// Not all of them could be built: what was made for this load is given up. It may be what
+    /// there is no room for.
+    void abandon();
 
     /// A path as it was found.
     struct Place {
@@ -52,6 +55,7 @@ class RulesetCache {
         Policy policy;
         std::optional<std::vector<Place>> places; ///< none: one of them cannot be told from others
         BuiltRuleset ruleset;
+        bool fresh = true; ///< made for the load that goes on
     };
 
     std::map<std::string, Kept> before_;

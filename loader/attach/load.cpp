@@ -65,8 +65,10 @@ Result<Rulesets> build_rulesets(std::span<const Policy> policies, RulesetCache& 
             continue;
         }
         const auto built = cache.build(policy, *support);
-        if (!built)
+        if (!built) {
+            cache.abandon();
             return std::unexpected(built.error());
+        }
         append(result.notes, (*built)->notes);
         result.fds.push_back((*built)->fd.get());
     }

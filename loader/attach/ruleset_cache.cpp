@@ -31,8 +31,8 @@ bool finds_inodes_by_number(long type) {
 std::optional<Place> look_at(const std::string& path, const Result<UniqueFd>& opened) {
     if (!opened)
         return Place{.path = path, .error = opened.error().message()};
-    struct statx status {};
-    struct statfs file_system {};
+    struct statx status{};
+    struct statfs file_system{};
     constexpr unsigned wanted = STATX_INO | STATX_MNT_ID_UNIQUE;
     if (::statx(opened->get(), "", AT_EMPTY_PATH, wanted, &status) != 0 ||
         (status.stx_mask & wanted) != wanted || ::fstatfs(opened->get(), &file_system) != 0)
@@ -106,11 +106,15 @@ bool stand_where_they_stood(const std::vector<Place>& places, LandlockSyscalls& 
 
 } // namespace
 
-void RulesetCache::begin() {
-    // What a load that failed has made is as good as what was there before.
+void RulesetCache::abandon() {
     for (auto& [name, kept] : now_)
-        before_.insert_or_assign(name, std::move(kept));
+        if (!kept.fresh)
+            before_.insert_or_assign(name, std::move(kept));
     now_.clear();
+}
+
+void RulesetCache::begin() {
+    abandon();
 }
 
 Result<const BuiltRuleset*> RulesetCache::build(const Policy& policy, const KernelSupport& support,
@@ -130,6 +134,8 @@ Result<const BuiltRuleset*> RulesetCache::build(const Policy& policy, const Kern
 }
 
 void RulesetCache::end() {
+    for (auto& [name, kept] : now_)
+        kept.fresh = false;
     before_.clear();
 }
 

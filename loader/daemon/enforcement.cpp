@@ -61,24 +61,22 @@ Result<> Enforcement::enforce(const StoredSet& stored) {
         setting_.journal.say(applied.error(), "nothing is changed");
         return {};
     }
-    // What no other policies could make good.
-    if (applied.error().kind == ErrorKind::system)
-        return applied;
+    // Also if it is not for the policies: they may be more than the machine can take.
     return enforce_last_good(applied.error());
 }
 
 Result<> Enforcement::enforce_last_good(const Error& why) {
-    const bool unsupported = why.kind == ErrorKind::unsupported;
+    const bool for_policies = why.kind == ErrorKind::policy;
     auto kept = setting_.store.last_good();
-    if (!kept && unsupported)
-        return std::unexpected(why); // a kernel without the interface: one message
+    if (!kept && !for_policies)
+        return std::unexpected(why); // one message, for a kernel without the interface above all
     if (!kept) {
-        setting_.journal.say(kept.error(), "there are no last good policies");
+        setting_.journal.say(kept.error(), "there are no last good policies", Priority::critical);
         return failure(ErrorKind::policy, why.message(),
                        "what was enforced before, if anything, still is");
     }
     if (auto applied = apply_what_there_is(*kept); !applied)
-        return unsupported ? std::unexpected(why) : applied;
+        return for_policies ? applied : std::unexpected(why);
     setting_.journal.say(why, "the last good policies are used", Priority::critical);
     return settle();
 }

@@ -62,7 +62,11 @@ class Service {
             return exit_code(prepared.error().kind);
         }
         if (auto started = start(); !started) {
-            journal_.say(started.error(), "cannot start");
+            const auto status = read_status();
+            const bool enforced = status && status->has_value();
+            journal_.say(started.error(), "cannot start",
+                         enforced ? Priority::error : Priority::critical);
+            account_->write_metrics();
             ::sd_notifyf(0, "STATUS=cannot start: %s", started.error().message().c_str());
             return exit_code(started.error().kind);
         }

@@ -30,7 +30,7 @@ class Kernel final : public LandlockSyscalls {
     int restrict_self(int, std::uint32_t) override { return -EPERM; }
     Result<UniqueFd> open_path(const std::string& path) override { return open_named(path); }
     int is_directory(int fd) override {
-        struct stat status {};
+        struct stat status{};
         return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) ? 1 : 0;
     }
     int set_no_new_privs() override { return -EPERM; }
@@ -155,4 +155,18 @@ TEST_CASE_METHOD(Cached, "a load that fails costs no ruleset that there was") {
     CHECK(made_anew({policy, bad, other}) == -1);
     kernel.path_answer = 0;
     CHECK(made_anew({policy, other}) == 0);
+}
+
+TEST_CASE_METHOD(Cached, "a load that fails keeps nothing that it made") {
+    CHECK(made_anew({policy}) == 1);
+    Policy fresh = policy;
+    fresh.name = fresh.file = "q";
+    Policy short_of = policy;
+    short_of.name = short_of.file = "r";
+    short_of.handled.net = 1;
+    std::erase_if(fresh.paths, [](const PathRule&) { return true; });
+    kernel.path_answer = -EIO;
+    CHECK(made_anew({fresh, short_of}) == -1);
+    kernel.path_answer = 0;
+    CHECK(made_anew({policy, fresh}) == 1);
 }

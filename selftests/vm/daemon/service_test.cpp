@@ -22,6 +22,22 @@ std::string field_of(pid_t pid, const std::string& name) {
     return {};
 }
 
+/// How many descriptors any process can be allowed to have.
+class NrOpen {
+  public:
+    explicit NrOpen(const std::string& number) {
+        std::ifstream(path) >> before_;
+        std::ofstream(path) << number;
+    }
+    NrOpen(const NrOpen&) = delete;
+    NrOpen& operator=(const NrOpen&) = delete;
+    ~NrOpen() { std::ofstream(path) << before_; }
+
+  private:
+    static constexpr const char* path = "/proc/sys/fs/nr_open";
+    std::string before_;
+};
+
 /// The second number that a process has no descriptor of.
 rlim_t second_free_descriptor(pid_t pid) {
     const fs::path descriptors = "/proc/" + std::to_string(pid) + "/fd";
@@ -278,6 +294,41 @@ TEST_CASE_METHOD(Service, "without any good policies llexecd ends, and changes n
     CHECK_FALSE(daemon.is_ready());
     CHECK(daemon.stop().code() == 4);
     CHECK(status()["loaded"] == false);
+    const std::vector<Json> said = daemon.said("cannot start");
+    REQUIRE(said.size() == 1);
+    CHECK(said[0]["PRIORITY"] == 2);
+    std::ifstream metrics(place.metrics);
+    const std::string text(std::istreambuf_iterator<char>(metrics), {});
+    CHECK(text.find("llexec_enforcing 0") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Service, "policies that are too many for the machine leave the last good ones") {
+    place.put("p", world.policy());
+    {
+        Llexecd daemon(place);
+        REQUIRE(daemon.is_ready());
+        CHECK(daemon.stop().code() == 0);
+    }
+    unload(); // as a boot does
+    // Each needs a descriptor.
+    for (int i = 0; i < 300; ++i)
+        place.put("q" + std::to_string(i),
+                  match_exe(world.root / "none") +
+                      "[[ruleset]]\nhandled_access_fs = [\"make_sock\"]\n");
+    // Or llexecd would raise the limit.
+    const NrOpen few("256");
+    Llexecd daemon(place, {}, [] {
+        const rlimit limit{.rlim_cur = 256, .rlim_max = 256};
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    });
+    const bool ready = daemon.is_ready();
+    const Json all = daemon.said();
+    CAPTURE(all);
+    REQUIRE(ready);
+    CHECK(world.confined(run(world.look(world.program))));
+    const std::vector<Json> said = daemon.said("the last good policies are used");
+    REQUIRE(said.size() == 1);
+    CHECK(said[0]["PRIORITY"] == 2);
 }
 
 TEST_CASE_METHOD(Service, "a restart and a crash leave no execution unconfined") {
@@ -304,7 +355,9 @@ TEST_CASE_METHOD(Service, "a restart and a crash leave no execution unconfined")
 
 TEST_CASE_METHOD(Service, "llexecd of another version takes over, with no execution unconfined") {
     place.put("p", world.policy());
-    { REQUIRE(Llexecd(place).is_ready()); }
+    {
+        REQUIRE(Llexecd(place).is_ready());
+    }
     Storm storm(world);
     REQUIRE(pretend_other_version(false));
     Llexecd daemon(place);
@@ -364,7 +417,9 @@ TEST_CASE_METHOD(Service, "a set that lacks a file is loaded when the file is th
 
 TEST_CASE_METHOD(Service, "a policy that this kernel cannot enforce does not keep the others out") {
     place.put("p", world.policy());
-    { REQUIRE(Llexecd(place).is_ready()); }
+    {
+        REQUIRE(Llexecd(place).is_ready());
+    }
     unload();
     // A right that no kernel has yet.
     place.put("p", match_exe(world.program) + enforce("compat = \"strict\"") +
