@@ -6,7 +6,9 @@
 #include "policies.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace llexec::vmtest;
@@ -278,4 +280,39 @@ TEST_CASE("of a thousand programs, those that exist are confined, by their paths
     place_program(fresh);
     fs::rename(fresh, world.program);
     CHECK(world.confined(run(world.look(world.program))));
+}
+
+TEST_CASE("a program deeper than a path can tell is confined, and what it executes") {
+    const std::string point = GENERATE(committing, staged);
+    CAPTURE(point);
+    const World world(ext4());
+    const std::string name(NAME_MAX, 'd');
+    const fs::path before = fs::current_path();
+    REQUIRE(::chdir(world.root.c_str()) == 0);
+    for (int depth = 0; depth <= PATH_MAX / NAME_MAX; ++depth) {
+        REQUIRE(::mkdir(name.c_str(), 0755) == 0);
+        REQUIRE(::chdir(name.c_str()) == 0);
+    }
+    place_program("./program");
+    const auto look = [&] {
+        return run({"./program", world.read_open, world.read_closed});
+    };
+    const Ended free = look();
+    load({{"p", match("user = [0]") +
+                    "[[ruleset]]\nhandled_access_fs = [\"read_file\"]\n"
+                    "[[path_beneath]]\nallowed_access = [\"read_file\"]\n"
+                    "parent = [\"" +
+                    world.open.string() + "\", \"" + world.program.string() + "\"]\n"}},
+         point);
+    const Ended deep = look();
+    // By one that is there already when it is confined itself, and executes the next one from
+    // there.
+    const Ended from_there =
+        run({"./program", "via-execve", "--", world.program, world.read_open, world.read_closed});
+    unload();
+    REQUIRE(::chdir(before.c_str()) == 0);
+    CAPTURE(deep.status, deep.out, deep.err, from_there.status, from_there.out, from_there.err);
+    CHECK(world.unconfined(free));
+    CHECK(world.confined(deep));
+    CHECK(world.confined(from_there));
 }
