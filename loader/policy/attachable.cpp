@@ -49,7 +49,8 @@ std::vector<Diagnostic> check_attachable(const Policy& policy) {
                  .message = fmt::format("the block has more than {} combinations of its users, "
                                         "groups, cgroups and directories",
                                         LLEXEC_MAX_RULES / 2),
-                 .advice = "split it, or name a group instead of its users"});
+                 .advice = "name groups instead of their users, and directories above instead of "
+                           "each one"});
     return found;
 }
 

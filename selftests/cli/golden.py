@@ -40,6 +40,7 @@ CASES = {
     "check-json-errors": ["check", "--text-only", "errors.json"],
     "check-syntax": ["check", "--text-only", "syntax.toml"],
     "check-unmatched": ["check", "--text-only", "unmatched.toml"],
+    "check-too-many": ["check", "--text-only", "too-many.toml"],
     "check-directory": ["check", "--text-only", "set"],
     "check-mixed": ["check", "--text-only", "mixed"],
     "check-mixed-json": ["--json", "check", "--text-only", "mixed"],

@@ -30,6 +30,7 @@ ONLY_THE_PARSER = (
     "is there twice", "JSON syntax", "cannot include", "includes itself", "is a floating-point number",
     "found a floating-point number", "is too large", "has rights that are not handled", "but no right of its class is quiet",
     "is out of range", "stands for too many paths", "nested too deeply", "is a path of the file system", "no cgroup can be named",
+    "combinations of its users",
 )
 
 
