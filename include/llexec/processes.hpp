@@ -29,8 +29,9 @@ struct UnconfinedProcess {
 /// whoever wants to know what to restart, and nothing is decided by it. PID 1 and root's llexec are
 /// never selected. Empty if nothing is loaded.
 ///
-/// Takes up to half a second longer if a process stays in execve(2) for so long; it is then listed
-/// if it is not confined by that time.
+/// Takes up to half a second longer if a process stays in execve(2) for so long, and as much again
+/// each time that a load replaces the generation meanwhile; the process is then listed if it is not
+/// confined by that time.
 [[nodiscard]] Result<std::vector<UnconfinedProcess>> find_unconfined_processes();
 
 } // namespace llexec

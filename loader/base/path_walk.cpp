@@ -201,7 +201,8 @@ class OtherOwners {
 
 /// A file system in user space answers what its owner likes. He must not pass off for a shortage of
 /// this process, which ends what it is in the middle of, what is about his path alone: a shortage
-/// is one if something else cannot be opened either.
+/// is one if something else cannot be opened either. For that path the caller decides, as for any
+/// other that cannot be opened.
 Result<PathEnd> walk_of_other(const std::string& path,
                               const std::function<Result<>(const PathStep&)>& visit,
                               ProcLinks proc_links) {

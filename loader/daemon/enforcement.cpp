@@ -71,7 +71,7 @@ Result<> Enforcement::enforce_last_good(const Error& why) {
     if (!kept && !for_policies)
         return std::unexpected(why); // one message, for a kernel without the interface above all
     if (!kept) {
-        setting_.journal.say(kept.error(), "there are no last good policies", Priority::critical);
+        setting_.journal.say(kept.error(), "there are no last good policies");
         return failure(ErrorKind::policy, why.message(),
                        "what was enforced before, if anything, still is");
     }
