@@ -20,8 +20,28 @@
 namespace llexec::attach {
 namespace {
 
-/// Of the pins of programs that are about to take the place of others.
-constexpr std::string_view successor_suffix = "_new";
+/// In the names of the pins of programs that are about to take the place of others.
+constexpr std::string_view successor_mark = "_new";
+
+/// What the names of a successor's pins end with; see attach_successor().
+std::string successor_suffix(std::uint64_t generation) {
+    return fmt::format("{}{}", successor_mark, generation);
+}
+
+/// Removes the pins of all successors, or of all but one.
+Result<> remove_successors(std::string_view kept_suffix = {}) {
+    const auto names = list_pins(pin_directory);
+    if (!names)
+        return std::unexpected(names.error());
+    for (const std::string& name : *names) {
+        const std::size_t mark = name.rfind(successor_mark);
+        if (mark == std::string::npos || std::string_view(name).substr(mark) == kept_suffix)
+            continue;
+        if (::unlink(pin_path(name).c_str()) != 0 && errno != ENOENT)
+            return system_error(errno, "cannot remove the pin " + pin_path(name));
+    }
+    return {};
+}
 
 /// llexec_info.programs while one version takes over from another.
 constexpr std::uint64_t no_programs = 0;
@@ -191,15 +211,10 @@ Result<> ExecObject::install(const Lock&) {
     return {};
 }
 
-void ExecObject::remove_successor_pins() {
+void ExecObject::unpin_successor(const Lock&, const Maps& maps) {
     for (const ProgramPin& pin : programs_of(*skeleton_))
         for (const std::string_view kind : {"prog_", "link_"})
-            ::unlink(
-                fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, successor_suffix).c_str());
-}
-
-void ExecObject::unpin_successor(const Lock&, const Maps& maps) {
-    remove_successor_pins();
+            ::unlink(fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, suffix_).c_str());
     // Best effort: without it, the next load only attaches its programs anew.
     static_cast<void>(maps.set_programs(replaced_));
 }
@@ -208,17 +223,23 @@ Result<> ExecObject::attach_successor(const Lock& lock, const Maps& maps) {
     const auto info = maps.info();
     if (!info)
         return std::unexpected(info.error());
+    const auto current = maps.current();
+    if (!current)
+        return std::unexpected(current.error());
+    // A loader that was killed leaves its pins. If its generation was published, they are the ones
+    // that know the files in the way that it describes them, and stay until there is another one;
+    // the others would only be in the way.
+    if (auto removed = remove_successors(successor_suffix(*current)); !removed)
+        return removed;
     replaced_ = info->programs;
+    suffix_ = successor_suffix(*current + 1);
     if (auto attached = attach(); !attached)
         return attached;
     // If this loader is killed, the next one finds programs that are not its own, whatever its
     // version: it takes over, and nothing is left of these pins.
     if (auto stored = maps.set_programs(no_programs); !stored)
         return stored;
-    // Leftovers of a loader that was killed; not earlier, because they may be the ones that know
-    // the files of the current generation.
-    remove_successor_pins();
-    auto pinned = pin_programs(pin_directory, successor_suffix);
+    auto pinned = pin_programs(pin_directory, suffix_);
     if (!pinned)
         unpin_successor(lock, maps);
     return pinned;
@@ -231,9 +252,12 @@ Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
                 continue;
             const std::string path = fmt::format("{}/{}{}", pin_directory, kind, pin.name);
             // Replacing the pin of a link detaches the old program; the new one is at work already.
-            if (::rename((path + std::string(successor_suffix)).c_str(), path.c_str()) != 0)
+            if (::rename((path + suffix_).c_str(), path.c_str()) != 0)
                 return system_error(errno, "cannot replace the pin " + path);
         }
+    // Their generation is replaced.
+    if (auto removed = remove_successors(); !removed)
+        return removed;
     return maps.set_programs(digest_);
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 struct exec_bpf;
 
@@ -43,7 +44,8 @@ class ExecObject {
 
     /// Attaches beside the programs of another version, whose maps were passed to load(). Both work
     /// on the same maps then: what one has enforced or staged for an execution, the other one
-    /// leaves alone. An error leaves nothing of these programs behind.
+    /// leaves alone. They are to enforce the generation after the current one, whose number the
+    /// names of their pins end with. An error leaves nothing of these programs behind.
     [[nodiscard]] Result<> attach_successor(const Lock& lock, const Maps& maps);
 
     /// After attach_successor(): puts these programs in the place of the others, which are
@@ -62,12 +64,12 @@ class ExecObject {
 
     [[nodiscard]] Result<> pin_programs(std::string_view directory, std::string_view suffix);
     [[nodiscard]] Result<Maps> pin_maps(std::string_view directory);
-    void remove_successor_pins();
 
     std::unique_ptr<exec_bpf, Destroy> skeleton_;
     std::uint64_t seed_ = 0;
     std::uint64_t digest_ = 0;   ///< programs_digest() of these
     std::uint64_t replaced_ = 0; ///< digest of the programs that these take the place of
+    std::string suffix_;         ///< of the pins of a successor
 };
 
 } // namespace llexec::attach

@@ -23,7 +23,9 @@
 #include <initializer_list>
 #include <iterator>
 #include <random>
+#include <string>
 #include <thread>
+#include <vector>
 
 using namespace llexec::vmtest;
 
@@ -41,6 +43,16 @@ int number_from(const char* variable, int otherwise) {
 std::ptrdiff_t entries(const fs::path& directory) {
     std::error_code none;
     return std::distance(fs::directory_iterator(directory, none), fs::directory_iterator());
+}
+
+/// The pins of programs that have not taken the place of others yet, in order.
+std::vector<std::string> successor_pins() {
+    std::vector<std::string> names;
+    for (const auto& pin : fs::directory_iterator(pins))
+        if (const std::string name = pin.path().filename(); name.find("_new") != std::string::npos)
+            names.push_back(name);
+    std::ranges::sort(names);
+    return names;
 }
 
 bool unlinks(const fs::path& path) {
@@ -143,6 +155,7 @@ class Crash {
         std::function<void()> before;
         std::function<End(const Step&)> work;
         std::function<void()> after; ///< checks what is left, and makes it fit for the next time
+        int apart = 1; ///< as many strides from one kill to the next, in a call of hundreds of uses
     };
 
     void kill_in_each_step(const Phase& phase) {
@@ -163,7 +176,8 @@ class Crash {
             if (only != nullptr && call != only)
                 continue;
             // One after the last, too: there has to be none.
-            for (int use = 1; use <= last + 1; use += stride) {
+            const int step = last > 100 ? stride * phase.apart : stride;
+            for (int use = 1; use <= last + 1; use += step) {
                 if (attempt({.call = call, .use = use}) != End::killed)
                     break;
                 ++killed[call];
@@ -310,6 +324,44 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a take-over leave
                                check_old_or_new();
                            }});
     check_next_start();
+}
+
+TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a second take-over leaves what the "
+                        "first has attached") {
+    load_once();
+    // Where the first is killed: its generation is the current one, and its pins have the names
+    // that they came with. Other programs would not know that generation's files.
+    Step published{.call = "rename", .use = 0};
+    std::vector<std::string> successor;
+    const auto kill_first = [&] {
+        REQUIRE(pretend_other_version(false));
+        const std::uint64_t before = check_whole();
+        REQUIRE(start(published) == End::killed);
+        generation = check_whole();
+        successor = successor_pins();
+        return generation == before + 1 && !successor.empty();
+    };
+    do
+        ++published.use;
+    while (!kill_first());
+    check_next_start();
+
+    kill_in_each_step({.name = "second take-over",
+                       .calls = {"bpf", "rename", "unlink", "fsync", "landlock_create_ruleset",
+                                 "landlock_restrict_self", "capset"},
+                       .before = [&] { REQUIRE(kill_first()); },
+                       .work = [&](const Step& step) { return start(step); },
+                       .after =
+                           [&] {
+                               check_old_or_new();
+                               const std::vector<std::string> left = successor_pins();
+                               CAPTURE(left, successor);
+                               if (status()["generation"] == generation)
+                                   CHECK(std::ranges::includes(left, successor));
+                               check_next_start();
+                           },
+                       // Three starts each time; there are ten pins.
+                       .apart = 8});
 }
 
 TEST_CASE_METHOD(Crash,
