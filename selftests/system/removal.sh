@@ -9,7 +9,7 @@
 left_over() {
 	find / -xdev \( -path /vmtest -o -path "$repo" -o -path /var/lib/dpkg -o -path /var/log -o -path /proc \) -prune -o \
 		-name '*llexec*' ! -path '*llexec-test*' ! -name 'needs-llexec*' ! -name "*$(uname -r)*" -print
-	find /run /sys/fs/bpf /tmp -name '*llexec*' -print
+	find /run /sys/fs/bpf /tmp -path "$repo" -prune -o -name '*llexec*' -print
 }
 
 # leaves TEXT...: exactly these are left over.
