@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -20,39 +21,74 @@
 namespace llexec::vmtest {
 namespace {
 
+constexpr int any_command = -1;
+
 struct Call {
     const char* name;
     std::uint32_t number;
+    int command = any_command; ///< of bpf(2)
 };
 
-// Those that llexecd makes, and what a C library might make of them.
-constexpr std::array<Call, 18> step_calls{{{"bpf", SYS_bpf},
-                                           {"mkdir", SYS_mkdir},
-                                           {"mkdirat", SYS_mkdirat},
-                                           {"rmdir", SYS_rmdir},
-                                           {"rename", SYS_rename},
-                                           {"renameat", SYS_renameat},
-                                           {"renameat2", SYS_renameat2},
-                                           {"link", SYS_link},
-                                           {"linkat", SYS_linkat},
-                                           {"symlink", SYS_symlink},
-                                           {"symlinkat", SYS_symlinkat},
-                                           {"unlink", SYS_unlink},
-                                           {"unlinkat", SYS_unlinkat},
-                                           {"fsync", SYS_fsync},
-                                           {"fdatasync", SYS_fdatasync},
-                                           {"landlock_create_ruleset", SYS_landlock_create_ruleset},
-                                           {"landlock_restrict_self", SYS_landlock_restrict_self},
-                                           {"capset", SYS_capset}}};
+// Those that llexecd makes, and what a C library, libbpf or another way to do it might make of
+// them. What only looks, or makes what ends with the process, is no step: to be killed in it is to
+// be killed in the next one of these.
+constexpr std::array<Call, 31> step_calls{
+    {{"BPF_MAP_UPDATE_ELEM", SYS_bpf, BPF_MAP_UPDATE_ELEM},
+     {"BPF_MAP_DELETE_ELEM", SYS_bpf, BPF_MAP_DELETE_ELEM},
+     {"BPF_MAP_LOOKUP_AND_DELETE_ELEM", SYS_bpf, BPF_MAP_LOOKUP_AND_DELETE_ELEM},
+     {"BPF_MAP_UPDATE_BATCH", SYS_bpf, BPF_MAP_UPDATE_BATCH},
+     {"BPF_MAP_DELETE_BATCH", SYS_bpf, BPF_MAP_DELETE_BATCH},
+     {"BPF_MAP_LOOKUP_AND_DELETE_BATCH", SYS_bpf, BPF_MAP_LOOKUP_AND_DELETE_BATCH},
+     {"BPF_MAP_FREEZE", SYS_bpf, BPF_MAP_FREEZE},
+     {"BPF_OBJ_PIN", SYS_bpf, BPF_OBJ_PIN},
+     {"BPF_PROG_ATTACH", SYS_bpf, BPF_PROG_ATTACH},
+     {"BPF_PROG_DETACH", SYS_bpf, BPF_PROG_DETACH},
+     {"BPF_RAW_TRACEPOINT_OPEN", SYS_bpf, BPF_RAW_TRACEPOINT_OPEN},
+     {"BPF_LINK_CREATE", SYS_bpf, BPF_LINK_CREATE},
+     {"BPF_LINK_UPDATE", SYS_bpf, BPF_LINK_UPDATE},
+     {"BPF_LINK_DETACH", SYS_bpf, BPF_LINK_DETACH},
+     {"mkdir", SYS_mkdir},
+     {"mkdirat", SYS_mkdirat},
+     {"rmdir", SYS_rmdir},
+     {"rename", SYS_rename},
+     {"renameat", SYS_renameat},
+     {"renameat2", SYS_renameat2},
+     {"link", SYS_link},
+     {"linkat", SYS_linkat},
+     {"symlink", SYS_symlink},
+     {"symlinkat", SYS_symlinkat},
+     {"unlink", SYS_unlink},
+     {"unlinkat", SYS_unlinkat},
+     {"fsync", SYS_fsync},
+     {"fdatasync", SYS_fdatasync},
+     {"landlock_create_ruleset", SYS_landlock_create_ruleset},
+     {"landlock_restrict_self", SYS_landlock_restrict_self},
+     {"capset", SYS_capset}}};
 
-constexpr Call watch_call{"inotify_add_watch", SYS_inotify_add_watch};
+/// Only by name.
+constexpr std::array<Call, 2> other_calls{
+    {{"bpf", SYS_bpf}, {"inotify_add_watch", SYS_inotify_add_watch}}};
 
 int install_filter(const std::vector<Call>& calls) {
-    std::vector<sock_filter> code{
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    // (the lower half of an argument comes first on this machine)
+    const sock_filter load_number =
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    const sock_filter load_command =
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
+    const sock_filter notify = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    std::vector<sock_filter> code{load_number};
     for (const Call& call : calls) {
-        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 1));
-        code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+        if (call.command == any_command) {
+            code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 1));
+            code.push_back(notify);
+            continue;
+        }
+        const auto command = static_cast<std::uint32_t>(call.command);
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 4));
+        code.push_back(load_command);
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, command, 0, 1));
+        code.push_back(notify);
+        code.push_back(load_number);
     }
     code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     const sock_fprog program{.len = static_cast<unsigned short>(code.size()),
@@ -96,10 +132,10 @@ int receive_descriptor(int socket) {
 
 std::vector<Call> calls_of(const std::string& only) {
     std::vector<Call> calls(step_calls.begin(), step_calls.end());
-    calls.push_back(watch_call);
-    std::erase_if(calls, [&](const Call& call) {
-        return only.empty() ? call.number == watch_call.number : call.name != only;
-    });
+    if (only.empty())
+        return calls;
+    calls.insert(calls.end(), other_calls.begin(), other_calls.end());
+    std::erase_if(calls, [&](const Call& call) { return call.name != only; });
     return calls;
 }
 
@@ -153,8 +189,11 @@ std::optional<std::string> Steps::next() {
     }
     stopped_ = call.id;
     const auto calls = calls_of(only_);
-    const auto known =
-        std::ranges::find(calls, static_cast<std::uint32_t>(call.data.nr), &Call::number);
+    const auto known = std::ranges::find_if(calls, [&](const Call& one) {
+        return one.number == static_cast<std::uint32_t>(call.data.nr) &&
+               (one.command == any_command || static_cast<std::uint32_t>(one.command) ==
+                                                  static_cast<std::uint32_t>(call.data.args[0]));
+    });
     return known != calls.end() ? known->name : "(unknown)";
 }
 
