@@ -28,19 +28,10 @@ std::string successor_suffix(std::uint64_t generation) {
     return fmt::format("{}{}", successor_mark, generation);
 }
 
-/// Removes the pins of all successors, or of all but one.
-Result<> remove_successors(std::string_view kept_suffix = {}) {
-    const auto names = list_pins(pin_directory);
-    if (!names)
-        return std::unexpected(names.error());
-    for (const std::string& name : *names) {
-        const std::size_t mark = name.rfind(successor_mark);
-        if (mark == std::string::npos || std::string_view(name).substr(mark) == kept_suffix)
-            continue;
-        if (::unlink(pin_path(name).c_str()) != 0 && errno != ENOENT)
-            return system_error(errno, "cannot remove the pin " + pin_path(name));
-    }
-    return {};
+/// Empty if it is no successor's.
+std::string_view suffix_of(std::string_view pin) {
+    const std::size_t mark = pin.rfind(successor_mark);
+    return mark == std::string_view::npos ? std::string_view{} : pin.substr(mark);
 }
 
 /// llexec_info.programs while one version takes over from another.
@@ -212,10 +203,10 @@ Result<> ExecObject::install(const Lock&) {
 }
 
 void ExecObject::unpin_successor(const Lock&, const Maps& maps) {
-    for (const ProgramPin& pin : programs_of(*skeleton_))
-        for (const std::string_view kind : {"prog_", "link_"})
-            ::unlink(fmt::format("{}/{}{}{}", pin_directory, kind, pin.name, suffix_).c_str());
-    // Best effort: without it, the next load only attaches its programs anew.
+    // Best effort: programs that stay confine what they select, and the next load removes them.
+    static_cast<void>(remove_pins(
+        pin_directory, [this](std::string_view name) { return suffix_of(name) == suffix_; }));
+    // So is this: without it, the next load only attaches its programs anew.
     static_cast<void>(maps.set_programs(replaced_));
 }
 
@@ -228,8 +219,15 @@ Result<> ExecObject::attach_successor(const Lock& lock, const Maps& maps) {
         return std::unexpected(current.error());
     // A loader that was killed leaves its pins. If its generation was published, they are the ones
     // that know the files in the way that it describes them, and stay until there is another one;
-    // the others would only be in the way.
-    if (auto removed = remove_successors(successor_suffix(*current)); !removed)
+    // the others would only be in the way. Fail closed: where they cannot be removed, nothing is
+    // loaded, and what enforces goes on.
+    const std::string kept = successor_suffix(*current);
+    if (auto removed = remove_pins(pin_directory,
+                                   [&](std::string_view name) {
+                                       const std::string_view suffix = suffix_of(name);
+                                       return !suffix.empty() && suffix != kept;
+                                   });
+        !removed)
         return removed;
     replaced_ = info->programs;
     suffix_ = successor_suffix(*current + 1);
@@ -255,8 +253,11 @@ Result<> ExecObject::take_over(const Lock&, const Maps& maps) {
             if (::rename((path + suffix_).c_str(), path.c_str()) != 0)
                 return system_error(errno, "cannot replace the pin " + path);
         }
-    // Their generation is replaced.
-    if (auto removed = remove_successors(); !removed)
+    // Their generation is replaced. Where they cannot be removed, they enforce beside these, and
+    // the next load takes over again.
+    if (auto removed = remove_pins(pin_directory,
+                                   [](std::string_view name) { return !suffix_of(name).empty(); });
+        !removed)
         return removed;
     return maps.set_programs(digest_);
 }

@@ -49,7 +49,7 @@ class ExecObject {
     [[nodiscard]] Result<> attach_successor(const Lock& lock, const Maps& maps);
 
     /// After attach_successor(): puts these programs in the place of the others, which are
-    /// detached. An error leaves both attached.
+    /// detached. An error leaves others attached beside these.
     [[nodiscard]] Result<> take_over(const Lock& lock, const Maps& maps);
 
     /// Takes attach_successor() back. These programs stay attached as long as this object lives.

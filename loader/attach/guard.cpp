@@ -137,7 +137,9 @@ Result<> trust_self(int trusted) {
 }
 
 Result<> remove_guard() {
-    return remove_pins(pin_directory, marker);
+    return remove_pins(pin_directory, [](std::string_view name) {
+        return name.find(marker) != std::string_view::npos;
+    });
 }
 
 std::string link_pin(const bpf_prog_skeleton& program) {

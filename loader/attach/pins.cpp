@@ -141,7 +141,8 @@ Result<> make_directory(std::string_view directory) {
     return {};
 }
 
-Result<> remove_pins(std::string_view directory, std::string_view part) {
+Result<> remove_pins(std::string_view directory,
+                     const std::function<bool(std::string_view name)>& chosen) {
     const auto fd = open_directory(directory);
     if (!fd)
         return std::unexpected(fd.error());
@@ -152,7 +153,7 @@ Result<> remove_pins(std::string_view directory, std::string_view part) {
         return std::unexpected(std::move(names.error()));
     std::ranges::sort(*names, {}, removal_turn);
     for (const std::string& name : *names) {
-        if (name.find(part) == std::string::npos)
+        if (!chosen(name))
             continue;
         // What comes after it stays: the guard is not to lose trusting_pin before the others.
         if (::unlinkat(fd->get(), name.c_str(), 0) != 0 && errno != ENOENT)
@@ -162,7 +163,7 @@ Result<> remove_pins(std::string_view directory, std::string_view part) {
 }
 
 Result<> remove_directory(std::string_view directory) {
-    if (auto removed = remove_pins(directory); !removed)
+    if (auto removed = remove_pins(directory, [](std::string_view) { return true; }); !removed)
         return removed;
     if (::rmdir(std::string(directory).c_str()) != 0 && errno != ENOENT)
         return system_error(errno, fmt::format("cannot remove the directory {}", directory));

@@ -8,6 +8,7 @@
 #include "llexec/result.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,11 +60,12 @@ struct ObjectId {
 /// Makes an empty directory for root only.
 [[nodiscard]] Result<> make_directory(std::string_view directory);
 
-/// Removes the pins of a directory that have this in their names: links first, since what they
+/// Removes the pins of a directory whose names `chosen` is true for: links first, since what they
 /// guard is the rest, and trusting_pin last. EPERM if the directory is not root's.
-[[nodiscard]] Result<> remove_pins(std::string_view directory, std::string_view part = {});
+[[nodiscard]] Result<> remove_pins(std::string_view directory,
+                                   const std::function<bool(std::string_view name)>& chosen);
 
-/// Removes a directory with its pins, as remove_pins() does; not an error if it does not exist.
+/// Removes a directory with all its pins, as remove_pins() does; not an error if it does not exist.
 [[nodiscard]] Result<> remove_directory(std::string_view directory);
 
 /// Held while something changes what is loaded: two loaders take turns. Released when it goes out

@@ -8,13 +8,15 @@
 // program that is traced when it is executed is not trusted by the guard. For each of the system
 // calls, CRASH_STEP=1 kills in its first use, its second and so on until it is not used again, and
 // KILLS=1000 kills that often at random times; without them, in the first use of each, some more,
-// and a few times. CRASH_CALL=unlink leaves the other system calls out.
+// and a few times. CRASH_CALL=unlink leaves the other system calls out; CRASH_CALL=bpf takes each
+// use of bpf(2), also those that change nothing.
 #include "catch.hpp"
 #include "kernel_objects.hpp"
 #include "llexecd.hpp"
 #include "steps.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -64,6 +66,16 @@ struct Step {
     std::string call;
     int use = 0; ///< 0: none
 };
+
+/// The call that is looked for; empty: all.
+std::string only_call() {
+    const char* const call = std::getenv("CRASH_CALL");
+    return call != nullptr ? call : "";
+}
+
+std::string stops(const Step& step) {
+    return step.call.empty() ? only_call() : step.call;
+}
 
 enum class End { killed, ready, failed };
 
@@ -131,7 +143,7 @@ class Crash {
     }
 
     End start(const Step& step) {
-        Steps steps;
+        Steps steps(stops(step));
         Llexecd daemon(place, {}, steps.in_child());
         steps.watch(daemon.pid());
         return follow(steps, daemon, step);
@@ -139,7 +151,7 @@ class Crash {
 
     /// A second policy comes while it runs.
     End reload(const Step& step) {
-        Steps steps;
+        Steps steps(stops(step));
         Llexecd daemon(place, {}, steps.in_child());
         steps.watch(daemon.pid());
         REQUIRE(follow(steps, daemon, {}) == End::ready);
@@ -169,11 +181,8 @@ class Crash {
         REQUIRE(attempt({}) == End::ready);
         Calls uses = made;
         const int stride = number_from("CRASH_STEP", 150);
-        const char* const only = std::getenv("CRASH_CALL");
         Calls killed;
         for (auto& [call, last] : uses) {
-            if (only != nullptr && call != only)
-                continue;
             // One after the last, too: there has to be none.
             for (int use = 1; use <= last + 1; use += stride) {
                 if (attempt({.call = call, .use = use}) != End::killed)
@@ -190,7 +199,7 @@ class Crash {
         std::fflush(stdout);
         for (const char* const call : phase.calls) {
             CAPTURE(call);
-            CHECK((killed[call] > 0 || only != nullptr));
+            CHECK((killed[call] > 0 || !only_call().empty()));
         }
     }
 
@@ -358,6 +367,37 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a second take-ove
                                    CHECK(std::ranges::includes(left, successor));
                                check_next_start();
                            }});
+}
+
+TEST_CASE_METHOD(Crash,
+                 "programs of a killed llexecd that cannot be removed keep the next one from "
+                 "loading, not from enforcing") {
+    load_once();
+    REQUIRE(pretend_other_version(false));
+    generation = check_whole();
+    REQUIRE(start({.call = "BPF_OBJ_PIN", .use = 3}) == End::killed);
+    REQUIRE(check_whole() == generation);
+    REQUIRE_FALSE(successor_pins().empty());
+    {
+        Steps steps("unlinkat");
+        Llexecd daemon(place, {}, steps.in_child());
+        steps.watch(daemon.pid());
+        int failed = 0;
+        for (int quiet = 0; quiet < 3000 && daemon.is_running();) {
+            if (!steps.next()) {
+                ++quiet;
+                continue;
+            }
+            steps.fail(EIO);
+            ++failed;
+        }
+        CHECK(failed > 0);
+        CHECK_FALSE(daemon.is_running());
+        CHECK_FALSE(daemon.has_notified("READY=1"));
+        CHECK_FALSE(daemon.said("cannot remove the pin").empty());
+    }
+    CHECK(check_whole() == generation);
+    check_next_start();
 }
 
 TEST_CASE_METHOD(Crash,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <linux/bpf.h>
@@ -20,6 +21,8 @@
 
 namespace llexec::vmtest {
 namespace {
+
+static_assert(std::endian::native == std::endian::little);
 
 constexpr int any_command = -1;
 
@@ -70,7 +73,7 @@ constexpr std::array<Call, 2> other_calls{
     {{"bpf", SYS_bpf}, {"inotify_add_watch", SYS_inotify_add_watch}}};
 
 int install_filter(const std::vector<Call>& calls) {
-    // (the lower half of an argument comes first on this machine)
+    // (of an argument the lower half, which comes first in little-endian)
     const sock_filter load_number =
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     const sock_filter load_command =
