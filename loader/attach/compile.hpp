@@ -53,6 +53,7 @@ struct CompiledSet {
 /// conditions. Programs without an identity and directories that do not exist select nothing.
 /// Executions of `ids.never` are never selected. Kind policy if a policy names one of them, or if
 /// there is more than half of what the maps can hold (LLEXEC_MAX_FILES and its like in abi.h).
+/// Never expands more combinations than that, however many the policies have.
 [[nodiscard]] Result<CompiledSet> compile(std::span<const Policy> policies, const Identities& ids,
                                           std::uint64_t generation);
 

@@ -17,7 +17,9 @@ bool has_too_many_rules(const MatchBlock& block) {
     constexpr std::size_t limit = LLEXEC_MAX_RULES / 2;
     const bool by_program = !block.exes.empty();
     const bool by_file = by_program || !block.directories.empty();
-    const std::array factors{block.users.size(), block.groups.size(),
+    const bool by_place = by_file || !block.cgroups.empty();
+    const std::array factors{by_place ? block.users.size() : 1,
+                             by_place || !block.users.empty() ? block.groups.size() : 1,
                              by_file ? block.cgroups.size() : 1,
                              by_program ? block.directories.size() : 1};
     std::size_t rules = 1;

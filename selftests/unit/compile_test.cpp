@@ -151,11 +151,14 @@ TEST_CASE("any block selects: the rules of all blocks and policies of a file are
 TEST_CASE("a block without a file is looked up by user, and only without users by group") {
     const CompiledSet set = compiled({policy("p", {block({}, {1, 2}, {3}), block({}, {}, {4})})});
     REQUIRE(set.by_user.size() == 2);
-    CHECK(set.by_user[0].first.id == 1);
-    CHECK(rules(set, set.by_user[0].second) == std::vector<Triple>{{0, 1, 3}});
+    for (const std::uint32_t user : {1U, 2U}) {
+        CHECK(set.by_user[user - 1].first.id == user);
+        // Whoever is looked up by his ID needs no condition that he has it.
+        CHECK(rules(set, set.by_user[user - 1].second) == std::vector<Triple>{{0, any, 3}});
+    }
     REQUIRE(set.by_group.size() == 1);
     CHECK(set.by_group[0].first.id == 4);
-    CHECK(rules(set, set.by_group[0].second) == std::vector<Triple>{{0, any, 4}});
+    CHECK(rules(set, set.by_group[0].second) == std::vector<Triple>{{0, any, any}});
 }
 
 TEST_CASE("a file that does not exist selects nothing") {
@@ -326,4 +329,36 @@ TEST_CASE("a set that could not be replaced in the maps is refused") {
     REQUIRE_FALSE(larger.has_value());
     CHECK(larger.error().kind == ErrorKind::policy);
     CHECK(larger.error().what.find("32769 users, and 32768 is the limit") != std::string::npos);
+}
+
+TEST_CASE("thousands of programs in one block share its combinations") {
+    Identities many = ids();
+    std::vector<std::string> paths;
+    for (std::uint64_t number = 0; number < 30000; ++number) {
+        paths.push_back("/many/" + std::to_string(number));
+        many.exes[paths.back()] = {.inode = inode(1000 + number, 1), .path_hash = 1000 + number};
+    }
+    std::vector<std::uint32_t> hundreds(256);
+    std::iota(hundreds.begin(), hundreds.end(), 0);
+    const auto set =
+        compile(std::vector{policy("p", {block(paths, hundreds, hundreds)})}, many, generation);
+    REQUIRE(set.has_value());
+    CHECK(set->rules.size() == 65536);
+    CHECK(set->by_inode.size() == paths.size() + 1); // llexec itself
+    CHECK(set->by_path.size() == paths.size());
+    CHECK(std::ranges::all_of(set->by_path, [](const auto& element) {
+        return element.second.first == 0 && element.second.count == 65536;
+    }));
+}
+
+TEST_CASE("policies that have more combinations together than fit are refused") {
+    std::vector<std::uint32_t> hundreds(256);
+    std::iota(hundreds.begin(), hundreds.end(), 0);
+    const MatchBlock full = block({"/bin/sh"}, hundreds, hundreds);
+    CHECK(compile(std::vector{policy("p", {full, full})}, ids(), generation).has_value());
+    const auto larger =
+        compile(std::vector{policy("p", {full}), policy("q", {block({}, {1})})}, ids(), generation);
+    REQUIRE_FALSE(larger.has_value());
+    CHECK(larger.error().kind == ErrorKind::policy);
+    CHECK(larger.error().what.find("65536 is the limit") != std::string::npos);
 }

@@ -227,13 +227,16 @@ TEST_CASE("a block of more combinations than there is room for cannot be attache
             text += std::to_string(i) + ",";
         return text;
     };
-    const auto problems_of = [&](int users, int groups) {
-        return check_attachable(
-            parse_valid(with_match("exe = [\"/bin/sh\"]\nuser = [" + numbers(users) +
-                                   "]\ngroup = [" + numbers(groups) + "]")));
+    const auto problems_of = [&](const std::string& key, int users, int groups) {
+        return check_attachable(parse_valid(with_match(key + "\nuser = [" + numbers(users) +
+                                                       "]\ngroup = [" + numbers(groups) + "]")));
     };
-    CHECK(problems_of(256, 256).empty());
-    const auto problems = problems_of(257, 256);
+    const std::string program = "exe = [\"/bin/sh\"]";
+    CHECK(problems_of(program, 256, 256).empty());
+    CHECK(problems_of("cgroup = [\"/a\"]", 257, 256).size() == 1);
+    // These are looked up by user.
+    CHECK(problems_of("", 257, 256).empty());
+    const auto problems = problems_of(program, 257, 256);
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].position.line != 0);
     CHECK(problems[0].message.find("65536") != std::string::npos);
