@@ -43,13 +43,16 @@ struct ProgramPin {
     bpf_link** link; ///< nullptr: it is not attached
 };
 
+/// Those that are attached, in this order: what selects comes before what enforces.
+constexpr std::array<const char*, 4> attached_programs{"llexec_select", "llexec_select_final",
+                                                       "llexec_enforce", "llexec_fork"};
+
 std::array<ProgramPin, 6> programs_of(exec_bpf& skeleton) {
-    // Attached in this order: what selects comes before what enforces.
-    return {{{"llexec_select", skeleton.progs.llexec_select, &skeleton.links.llexec_select},
-             {"llexec_select_final", skeleton.progs.llexec_select_final,
+    return {{{attached_programs[0], skeleton.progs.llexec_select, &skeleton.links.llexec_select},
+             {attached_programs[1], skeleton.progs.llexec_select_final,
               &skeleton.links.llexec_select_final},
-             {"llexec_enforce", skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce},
-             {"llexec_fork", skeleton.progs.llexec_fork, &skeleton.links.llexec_fork},
+             {attached_programs[2], skeleton.progs.llexec_enforce, &skeleton.links.llexec_enforce},
+             {attached_programs[3], skeleton.progs.llexec_fork, &skeleton.links.llexec_fork},
              {"llexec_files", skeleton.progs.llexec_files, nullptr},
              {"llexec_procs", skeleton.progs.llexec_procs, nullptr}}};
 }
@@ -187,6 +190,18 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
     if (auto pinned = pin_programs(staging_directory, ""); !pinned)
         return std::unexpected(std::move(pinned.error()));
     return maps;
+}
+
+Result<bool> ExecObject::is_attached() {
+    for (const char* const name : attached_programs) {
+        const std::string path = pin_path(fmt::format("link_{}", name));
+        if (::access(path.c_str(), F_OK) == 0)
+            continue;
+        if (errno == ENOENT)
+            return false;
+        return system_error(errno, "cannot look at " + path);
+    }
+    return true;
 }
 
 Result<> ExecObject::install(const Lock&) {

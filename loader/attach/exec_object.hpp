@@ -38,6 +38,9 @@ class ExecObject {
     /// Attaches, with everything pinned in staging_directory, which an error leaves behind.
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
 
+    /// Whether all programs that are pinned under the names of attach_new() are attached.
+    [[nodiscard]] static Result<bool> is_attached();
+
     /// After attach_new(): makes staging_directory pin_directory, at once; what was there before,
     /// if anything, is staging_directory then. An error changes nothing.
     [[nodiscard]] static Result<> install(const Lock& lock);

@@ -89,7 +89,8 @@ struct Attached {
     bool fresh;          ///< nothing was loaded before
     /// If those that are pinned are another version: these are attached beside them.
     std::optional<ExecObject> successor;
-    /// If those that are pinned have maps of another layout: all of this is beside them.
+    /// If those that are pinned have maps of another layout, or are not whole: all of this is
+    /// beside them.
     bool beside = false;
 };
 
@@ -125,7 +126,7 @@ Result<Attached> attach_first(const Lock& lock) {
     return attached;
 }
 
-/// What another version has loaded enforces until this one does.
+/// What is loaded, by another version for instance, enforces until this one does.
 Result<Attached> attach_beside(const Lock& lock) {
     auto attached = attach_staged(lock);
     if (attached)
@@ -155,6 +156,12 @@ Result<Attached> ensure_attached(const Lock& lock) {
     Attached attached{
         .maps = std::move(*maps), .identifier = {}, .fresh = false, .successor = std::nullopt};
     if (info->programs == programs_digest()) {
+        // Somebody took them apart: nothing would be enforced, or not by all of them.
+        const auto whole = ExecObject::is_attached();
+        if (!whole)
+            return std::unexpected(whole.error());
+        if (!*whole)
+            return attach_beside(lock);
         auto identifier = open_pin(files_pin);
         if (!identifier)
             return std::unexpected(std::move(identifier.error()));
@@ -176,8 +183,9 @@ Result<Attached> ensure_attached(const Lock& lock) {
 
 /// Undoes ensure_attached().
 void detach(const Lock& lock, Attached& attached) {
+    // Best effort: what stays whole enforces nothing, and the next load finds it.
     if (attached.fresh)
-        static_cast<void>(remove_directory(pin_directory));
+        static_cast<void>(remove_loaded(lock));
     if (attached.successor)
         attached.successor->unpin_successor(lock, attached.maps);
 }

@@ -170,6 +170,17 @@ Result<> remove_directory(std::string_view directory) {
     return {};
 }
 
+Result<bool> remove_loaded(const Lock&) {
+    if (::rename(std::string(pin_directory).c_str(), std::string(doomed_directory).c_str()) != 0) {
+        if (errno == ENOENT)
+            return false;
+        return system_error(errno, fmt::format("cannot rename {}", pin_directory));
+    }
+    if (auto removed = remove_directory(doomed_directory); !removed)
+        return std::unexpected(std::move(removed.error()));
+    return true;
+}
+
 Result<> make_lock_directory() {
     if (::mkdir(lock_directory, 0755) != 0 && errno != EEXIST)
         return system_error(errno, fmt::format("cannot make the directory {}", lock_directory));

@@ -82,4 +82,8 @@ class Lock {
     UniqueFd fd_;
 };
 
+/// Removes pin_directory with all that is pinned in it; false if there is none. Renamed first: at
+/// no time is there a pin_directory with half of its pins, which would be taken for what is loaded.
+[[nodiscard]] Result<bool> remove_loaded(const Lock& lock);
+
 } // namespace llexec::attach

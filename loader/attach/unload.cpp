@@ -5,11 +5,8 @@
 #include "llexec/fd.hpp"
 
 #include <bpf/bpf.h>
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 namespace llexec {
@@ -58,14 +55,9 @@ Result<bool> unload(const Owner* owner) {
             return std::unexpected(object.error());
         objects.push_back(*object);
     }
-    // Renamed first: at no time is there a pin_directory with half of its pins.
-    if (::rename(std::string(pin_directory).c_str(), std::string(doomed_directory).c_str()) != 0) {
-        if (errno == ENOENT)
-            return false;
-        return system_error(errno, fmt::format("cannot rename {}", pin_directory));
-    }
-    if (auto removed = remove_directory(doomed_directory); !removed)
-        return std::unexpected(std::move(removed.error()));
+    const auto removed = remove_loaded(*lock);
+    if (!removed || !*removed)
+        return removed;
     if (!wait_until_gone(objects))
         return failure(ErrorKind::system, "all pins are removed, but some objects are still there",
                        "another process holds them; `bpftool prog` shows which");

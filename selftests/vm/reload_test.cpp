@@ -399,3 +399,19 @@ TEST_CASE_METHOD(Reload,
         CHECK(world.confined(process.wait()));
     }
 }
+
+TEST_CASE_METHOD(Reload, "what somebody took apart is not taken for what enforces") {
+    const fs::path link =
+        fs::path("/sys/fs/bpf/llexec") / GENERATE("link_llexec_select", "link_llexec_select_final",
+                                                  "link_llexec_enforce", "link_llexec_fork");
+    CAPTURE(link);
+    load({{"p", world.policy()}}, committing);
+    REQUIRE(confined());
+    REQUIRE(fs::remove(link));
+    if (link.filename() == "link_llexec_enforce")
+        CHECK(eventually([&] { return unconfined(); }));
+    load({{"p", world.policy()}}, committing);
+    CHECK(fs::exists(link));
+    CHECK(confined());
+    CHECK(status_of("p")["applied"] == 1);
+}

@@ -301,6 +301,23 @@ TEST_CASE_METHOD(Crash,
                            }});
 }
 
+TEST_CASE_METHOD(Crash, "llexecd that is killed while it undoes a first load is in nobody's way") {
+    load_once();
+    // Each of the pins of links, which go first, and one more.
+    for (int use = 1; use <= 6; ++use) {
+        CAPTURE(use);
+        unload();
+        fs::remove(place.state / "last-good.json");
+        // Found out when everything is attached.
+        place.put("q",
+                  match_exe("/nowhere") + enforce("missing_paths = \"error\"") + only(world.open));
+        REQUIRE(start({.call = "unlinkat", .use = use}) == End::killed);
+        CHECK(unconfined());
+        place.remove("q");
+        check_next_start();
+    }
+}
+
 TEST_CASE_METHOD(Crash, "llexecd that is killed in any step of a reload leaves one generation") {
     load_once();
     kill_in_each_step({.name = "reload",
