@@ -20,6 +20,10 @@ namespace {
 
 constexpr int max_links = 40; // as the kernel has it
 
+bool is_shortage(int code) {
+    return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 /// In each link there is room for 2,000: whoever owns some could have 80,000 directories looked at.
 constexpr int max_names = 512;
 
@@ -54,9 +58,13 @@ class Walk {
         return PathEnd{.fd = std::move(fd_), .path = at_.empty() ? "/" : at_, .below = {}};
     }
 
+    /// Whether it failed for what may have been a shortage.
+    [[nodiscard]] bool lacked() const { return lacked_; }
+
   private:
-    std::unexpected<Error> failed(int code) const {
-        return system_error(code, "cannot follow the path " + path_);
+    std::unexpected<Error> failed(int code) {
+        lacked_ = is_shortage(code);
+        return lacking_error(code, "cannot follow the path " + path_);
     }
 
     void prepend(std::string_view path) {
@@ -164,7 +172,20 @@ class Walk {
     std::string at_;                ///< where fd_ is; empty for the root directory
     UniqueFd fd_;
     int links_ = 0;
+    bool lacked_ = false;
 };
+
+/// Memory may be short for a moment only.
+Result<PathEnd> walk(const std::string& path, const std::function<Result<>(const PathStep&)>& visit,
+                     ProcLinks proc_links) {
+    constexpr int attempts = 3;
+    for (int attempt = 1;; ++attempt) {
+        Walk walk(path, visit, proc_links);
+        auto end = walk.run();
+        if (end || !walk.lacked() || attempt == attempts)
+            return end;
+    }
+}
 
 /// The owners of symbolic links who could turn them against whoever wrote the policy.
 class OtherOwners {
@@ -181,7 +202,7 @@ class OtherOwners {
     [[nodiscard]] Result<> check(const PathEnd& end) const {
         struct stat status{};
         if (!owners_.empty() && ::fstat(end.fd.get(), &status) != 0)
-            return system_error(errno, "cannot look at " + end.path);
+            return lacking_error(errno, "cannot look at " + end.path);
         for (const uid_t owner : owners_) {
             if (!end.below.empty())
                 return failure(ErrorKind::policy,
@@ -199,31 +220,11 @@ class OtherOwners {
     std::vector<uid_t> owners_;
 };
 
-/// A file system in user space answers what its owner likes. He must not pass off for a shortage of
-/// this process, which ends what it is in the middle of, what is about his path alone: a shortage
-/// is one if something else cannot be opened either. For that path the caller decides, as for any
-/// other that cannot be opened.
-Result<PathEnd> walk_of_other(const std::string& path,
-                              const std::function<Result<>(const PathStep&)>& visit,
-                              ProcLinks proc_links) {
-    constexpr int attempts = 3; // memory may be short for a moment only
-    for (int attempt = 1;; ++attempt) {
-        auto end = Walk(path, visit, proc_links).run();
-        if (end || !is_shortage(end.error()))
-            return end;
-        const UniqueFd other(::open("/", O_PATH | O_CLOEXEC));
-        if (!other.valid())
-            return end;
-        if (attempt == attempts)
-            return failure(ErrorKind::policy, end.error().message());
-    }
-}
-
 } // namespace
 
 Result<PathEnd> walk_path(const std::string& path,
                           const std::function<Result<>(const PathStep&)>& visit) {
-    return Walk(path, visit, ProcLinks::by_text).run();
+    return walk(path, visit, ProcLinks::by_text);
 }
 
 Result<struct stat> stat_path(const std::string& path) {
@@ -241,7 +242,7 @@ Result<PathEnd> walk_named(const std::string& path) {
     const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
         return owners.see(step);
     };
-    auto end = walk_of_other(path, see, ProcLinks::by_text);
+    auto end = walk(path, see, ProcLinks::by_text);
     if (!end)
         return end;
     if (auto checked = owners.check(*end); !checked)
@@ -261,7 +262,7 @@ Result<UniqueFd> open_named(const std::string& path) {
     const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
         return owners.see(step);
     };
-    auto end = walk_of_other(absolute, see, ProcLinks::by_kernel);
+    auto end = walk(absolute, see, ProcLinks::by_kernel);
     if (!end)
         return std::unexpected(std::move(end.error()));
     if (auto checked = owners.check(*end); !checked)
@@ -272,7 +273,14 @@ Result<UniqueFd> open_named(const std::string& path) {
 }
 
 bool is_shortage(const Error& error) {
-    return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
+    return is_shortage(error.code);
+}
+
+std::unexpected<Error> lacking_error(int code, std::string what) {
+    auto error = system_error(code, std::move(what));
+    if (is_shortage(code) && UniqueFd(::open("/", O_PATH | O_CLOEXEC)).valid())
+        return failure(ErrorKind::policy, error.error().message());
+    return error;
 }
 
 } // namespace llexec

@@ -4,6 +4,7 @@
 #include "cgroups.hpp"
 #include "files.hpp"
 #include "llexec/attach.hpp"
+#include "llexec/printable.hpp"
 #include "llexec/processes.hpp"
 #include "self_test.hpp"
 
@@ -44,11 +45,12 @@ void Account::write_metrics_soon() {
 }
 
 void Account::notify_ready() const {
-    ::sd_notifyf(0, "READY=1\nSTATUS=%s", status_line().c_str());
+    ::sd_notifyf(0, "READY=1\nSTATUS=%s", printable(status_line()).c_str());
 }
 
 void Account::notify_status() const {
-    ::sd_notifyf(0, "STATUS=%s", status_line().c_str());
+    // Errors name files, and a line of its own would be another message to systemd.
+    ::sd_notifyf(0, "STATUS=%s", printable(status_line()).c_str());
 }
 
 std::string Account::status_line() const {

@@ -8,6 +8,7 @@
 #include "llexec/attach.hpp"
 #include "llexec/off_switch.hpp"
 #include "llexec/owner.hpp"
+#include "llexec/printable.hpp"
 #include "llexec/settings.hpp"
 #include "llexec/trusted_files.hpp"
 #include "metrics.hpp"
@@ -67,7 +68,8 @@ class Service {
             journal_.say(started.error(), "cannot start",
                          enforced ? Priority::error : Priority::critical);
             account_->write_metrics();
-            ::sd_notifyf(0, "STATUS=cannot start: %s", started.error().message().c_str());
+            ::sd_notifyf(0, "STATUS=cannot start: %s",
+                         printable(started.error().message()).c_str());
             return exit_code(started.error().kind);
         }
         account_->notify_ready();

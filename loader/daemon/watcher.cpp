@@ -49,9 +49,12 @@ Result<Watcher> Watcher::create() {
 Result<int> Watcher::add(int directory, const std::string& path) {
     const int wd = ::inotify_add_watch(
         inotify_.get(), fmt::format("/proc/self/fd/{}", directory).c_str(), events | IN_ONLYDIR);
-    if (wd < 0)
+    if (wd < 0 && errno == ENOSPC)
         return system_error(errno, "cannot watch the directory " + path,
-                            errno == ENOSPC ? "raise the sysctl fs.inotify.max_user_watches" : "");
+                            "raise the sysctl fs.inotify.max_user_watches");
+    // The file system is asked for permission.
+    if (wd < 0)
+        return lacking_error(errno, "cannot watch the directory " + path);
     return wd;
 }
 
@@ -60,9 +63,9 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     bool fresh = false;
     const auto watch = [&](int fd, const std::string& of) -> Result<Directory*> {
         // Not by its path: another one may stand there by now.
-        struct stat status {};
+        struct stat status{};
         if (::fstat(fd, &status) != 0)
-            return system_error(errno, "cannot look at the directory " + of);
+            return lacking_error(errno, "cannot look at the directory " + of);
         const std::pair inode{status.st_dev, status.st_ino};
         if (const auto known = directories.by_inode.find(inode);
             known != directories.by_inode.end())
@@ -85,7 +88,7 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
     });
     if (!end)
         return std::unexpected(end.error());
-    struct stat status {};
+    struct stat status{};
     if (path.watch != Watch::content || !end->below.empty() ||
         ::fstat(end->fd.get(), &status) != 0 || !S_ISDIR(status.st_mode))
         return fresh;

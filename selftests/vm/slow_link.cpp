@@ -4,6 +4,7 @@
 #include "catch.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -66,6 +67,41 @@ void SlowLink::refuse_all(int error) {
     }
 }
 
+void SlowLink::refuse_second_looks(int error, uid_t owner) {
+    const auto file = [owner] {
+        fuse_attr attr{};
+        attr.ino = 2;
+        attr.mode = S_IFREG | 0755;
+        attr.nlink = 1;
+        attr.uid = owner;
+        return attr;
+    };
+    // Neither entry nor attributes are kept: the kernel asks each time.
+    bool second = false;
+    while (const std::uint32_t opcode = next_request(-1)) {
+        if (opcode == FUSE_LOOKUP) {
+            fuse_entry_out entry{};
+            entry.nodeid = 2;
+            entry.attr = file();
+            reply(&entry, sizeof(entry));
+        } else if (opcode == FUSE_GETATTR && node_ == 2 && second) {
+            second = false;
+            send(error, nullptr, 0);
+        } else if (opcode == FUSE_GETATTR) {
+            fuse_attr_out out{};
+            out.attr = file();
+            second = node_ == 2;
+            if (node_ == FUSE_ROOT_ID) {
+                out.attr.ino = FUSE_ROOT_ID;
+                out.attr.mode = S_IFDIR | 0755;
+            }
+            reply(&out, sizeof(out));
+        } else if (opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET) {
+            send(ENOSYS, nullptr, 0);
+        }
+    }
+}
+
 std::uint32_t SlowLink::next_request(int timeout_ms) {
     std::array<char, FUSE_MIN_READ_BUFFER> buffer{};
     pollfd ready{.fd = fuse_, .events = POLLIN, .revents = 0};
@@ -75,6 +111,7 @@ std::uint32_t SlowLink::next_request(int timeout_ms) {
         return 0;
     std::memcpy(&header, buffer.data(), sizeof(header));
     request_ = header.unique;
+    node_ = header.nodeid;
     return header.opcode;
 }
 

@@ -6,6 +6,7 @@
 #include "policies.hpp"
 
 #include <cstdint>
+#include <sys/types.h>
 
 namespace llexec::vmtest {
 
@@ -26,6 +27,9 @@ class SlowLink {
     [[nodiscard]] bool answer();
     /// Tells whoever looks it up that there is this error, until it is unmounted.
     void refuse_all(int error);
+    /// Says that it is a file of this user's, and whoever looks at that gets this error every
+    /// second time, until it is unmounted.
+    void refuse_second_looks(int error, uid_t owner);
 
   private:
     /// The opcode of the next request, 0 if there is none.
@@ -38,6 +42,7 @@ class SlowLink {
     std::string target_;
     int fuse_ = -1;
     std::uint64_t request_ = 0;
+    std::uint64_t node_ = 0; ///< that it is about
 };
 
 } // namespace llexec::vmtest

@@ -485,6 +485,33 @@ TEST_CASE_METHOD(Following, "what a file system of a user's answers cannot undo 
     CHECK(daemon.is_ready());
     CHECK(confined(world.program));
     CHECK_FALSE(daemon.said("Cannot allocate memory").empty());
+    // Nor does it keep llexecd busy: there is nothing to try again.
+    CHECK(daemon.reload());
+    const auto generation = status()["generation"];
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    CHECK(status()["generation"] == generation);
+    CHECK(daemon.stop().code() == 0);
+    REQUIRE(::umount2(link.path().parent_path().c_str(), MNT_DETACH) == 0);
+    server.join();
+}
+
+TEST_CASE_METHOD(Following, "nor does what it answers about the end of a user's own link") {
+    constexpr uid_t owner = 1234;
+    SlowLink link(world.root / "fuse", "/nowhere");
+    const fs::path own = world.root / "own";
+    fs::create_symlink(link.path(), own);
+    REQUIRE(::lchown(own.c_str(), owner, owner) == 0);
+    std::thread server([&] { link.refuse_second_looks(ENOMEM, owner); });
+    place.put("p", world.policy());
+    place.put("q", match("exe = [\"" + own.string() + "\"]") + only(own.string()));
+    Llexecd daemon(place);
+    CHECK(daemon.is_ready());
+    CHECK(confined(world.program));
+    for (int i = 0; i < 3; ++i) {
+        place.put("r", match_exe(world.root / std::to_string(i)) + only(world.open));
+        CHECK(daemon.reload());
+        CHECK(status()["policies"].size() == 4);
+    }
     CHECK(daemon.stop().code() == 0);
     REQUIRE(::umount2(link.path().parent_path().c_str(), MNT_DETACH) == 0);
     server.join();
