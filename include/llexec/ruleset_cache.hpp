@@ -22,8 +22,8 @@ namespace llexec {
 ///
 /// What stands at a path is the same object if mount, device and inode are: the ruleset keeps its
 /// inodes from being freed as long as they are mounted, so no other one gets the number. That holds
-/// for the file systems that find an inode that is in memory by its number; with paths on others
-/// the ruleset is made anew each time.
+/// for the file systems that find an inode that is in memory by its number, and of all others for
+/// the directory that is mounted; with other paths on them the ruleset is made anew each time.
 class RulesetCache {
   public:
     /// What follows is another load.

@@ -37,10 +37,9 @@ std::optional<Place> look_at(const std::string& path, const Result<UniqueFd>& op
     if (::statx(opened->get(), "", AT_EMPTY_PATH, wanted, &status) != 0 ||
         (status.stx_mask & wanted) != wanted || ::fstatfs(opened->get(), &file_system) != 0)
         return std::nullopt;
-    // Of procfs only the root directory is never made anew.
-    constexpr std::uint64_t procfs_root = 1;
-    if (!finds_inodes_by_number(file_system.f_type) &&
-        (file_system.f_type != PROC_SUPER_MAGIC || status.stx_ino != procfs_root))
+    // What is mounted stays as long as its mount.
+    const bool is_mounted = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    if (!is_mounted && !finds_inodes_by_number(file_system.f_type))
         return std::nullopt;
     return Place{.path = path,
                  .error = {},
