@@ -239,6 +239,22 @@ TEST_CASE_METHOD(Selected, "a program is confined from the instant that its file
     }
 }
 
+TEST_CASE("a program that is replaced is confined under its name, and before that beneath its "
+          "directory") {
+    const World world(ext4());
+    const fs::path fresh = world.program.string() + ".dpkg-new";
+    place_program(fresh);
+    load({{"p", world.policy()}}, committing);
+    CHECK(world.unconfined(run(world.look(fresh))));
+    load({{"p", match_exe(world.program) +
+                    match("exe_beneath = [\"" + fresh.parent_path().string() + "\"]") +
+                    only(world.open)}},
+         committing);
+    CHECK(world.confined(run(world.look(fresh))));
+    fs::rename(fresh, world.program);
+    CHECK(world.confined(run(world.look(world.program))));
+}
+
 TEST_CASE("a program that does not exist when its policy is loaded is confined once it does") {
     const auto point = GENERATE(committing, staged);
     CAPTURE(point);
