@@ -17,6 +17,7 @@
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
 #include "maps.bpf.h"
+#include "note.bpf.h"
 
 /* Adds to what is known of a domain. There are no more policies than the domain has layers. */
 __global int note_enforced(struct llexec_confined *confined, __u64 policy)
@@ -46,7 +47,7 @@ __global int remember_confined(const struct llexec_confined *enforced)
 
 	if (!enforced)
 		return 0;
-	confined = bpf_task_storage_get(&llexec_confined, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	confined = make_note(&llexec_confined, task);
 	if (!confined)
 		return 0;
 	for (__u32 i = 0; i < LLEXEC_MAX_LAYERS && i < enforced->n_policies; i++)
@@ -67,8 +68,7 @@ int BPF_PROG(llexec_fork, struct task_struct *child, __u64 clone_flags)
 	own = bpf_task_storage_get(&llexec_confined, parent->group_leader, 0, 0);
 	if (!own)
 		return 0;
-	inherited =
-		bpf_task_storage_get(&llexec_confined, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	inherited = make_note(&llexec_confined, child);
 	if (inherited)
 		*inherited = *own;
 	return 0;

@@ -118,7 +118,7 @@ __global int enforce_policy(const struct linux_binprm *bprm __arg_trusted, __u64
 	}
 	if (ruleset)
 		bpf_landlock_put_ruleset(ruleset);
-	execution = this_execution(0);
+	execution = this_execution();
 	if (execution && !error && mode != LLEXEC_MODE_OBSERVE)
 		note_enforced(&execution->enforced, policy->name_hash);
 

@@ -31,7 +31,7 @@ int BPF_PROG(llexec_enforce, const struct linux_binprm *bprm)
 	if (is_global_init())
 		return 0; /* Fail-open by design. */
 
-	execution = this_execution(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	execution = make_execution();
 	if (!execution) {
 		/* Fail-closed: there is no room to find out whether it matches. */
 		kill_process();

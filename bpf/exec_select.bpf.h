@@ -35,7 +35,7 @@ int BPF_PROG(llexec_select, struct linux_binprm *bprm, int ret)
 	if (is_global_init())
 		return 0; /* Fail-open by design. */
 
-	execution = this_execution(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	execution = make_execution();
 	/* Fail-closed: whether it matches could not be told any more. */
 	if (!execution)
 		return refuse(-ENOMEM);
@@ -73,7 +73,7 @@ int BPF_PROG(llexec_select_final, struct linux_binprm *bprm, const struct file *
 	if (ret)
 		return ret; /* Already denied. */
 
-	execution = this_execution(0);
+	execution = this_execution();
 	/* Without staging, everything is decided at bprm_committing_creds. */
 	if (!execution || execution->bprm != (__u64)bprm || execution->state != EXEC_STAGED)
 		return 0;

@@ -10,6 +10,7 @@
 #include "file_id.bpf.h"
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
+#include "note.bpf.h"
 
 /* Which files of the execution something is about. */
 enum {
@@ -26,16 +27,26 @@ enum execution_state {
 	EXEC_DONE = 3,
 };
 
-static __always_inline struct llexec_execution *this_execution(__u64 flags)
+static __always_inline struct llexec_execution *this_execution(void)
 {
 	return bpf_task_storage_get(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf(),
-				    0, flags);
+				    0, 0);
 }
 
-static __always_inline struct llexec_places *these_places(__u64 flags)
+static __always_inline struct llexec_execution *make_execution(void)
+{
+	return make_note(&llexec_execs, (struct task_struct *)bpf_get_current_task_btf());
+}
+
+static __always_inline struct llexec_places *these_places(void)
 {
 	return bpf_task_storage_get(&llexec_places,
-				    (struct task_struct *)bpf_get_current_task_btf(), 0, flags);
+				    (struct task_struct *)bpf_get_current_task_btf(), 0, 0);
+}
+
+static __always_inline struct llexec_places *make_places(void)
+{
+	return make_note(&llexec_places, (struct task_struct *)bpf_get_current_task_btf());
 }
 
 /* Notes what is known when an execution is seen for the first time. */

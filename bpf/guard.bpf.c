@@ -16,6 +16,7 @@
 #include "file_id.bpf.h"
 #include "kernel_types.bpf.h"
 #include "llexec/abi.h"
+#include "note.bpf.h"
 
 #define CLONE_THREAD 0x00010000
 #define EPERM 1
@@ -221,7 +222,7 @@ int BPF_PROG(llexec_guard_fork, struct task_struct *child, __u64 clone_flags)
 	trusted = bpf_task_storage_get(&llexec_trusted, parent->group_leader, 0, 0);
 	if (!trusted || !*trusted)
 		return 0;
-	trusted = bpf_task_storage_get(&llexec_trusted, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	trusted = make_note(&llexec_trusted, child);
 	if (trusted)
 		*trusted = TRUSTED_CHILD;
 	return 0;
@@ -267,8 +268,7 @@ int BPF_PROG(llexec_guard_exec, const struct linux_binprm *bprm)
 	__u32 *trusted;
 
 	if (own && !is_in_other_hands(bprm) && is_llexecd(bprm->file, own)) {
-		trusted = bpf_task_storage_get(&llexec_trusted, task, 0,
-					       BPF_LOCAL_STORAGE_GET_F_CREATE);
+		trusted = make_note(&llexec_trusted, task);
 		if (trusted)
 			*trusted = TRUSTED;
 	} else {

@@ -62,7 +62,7 @@ int llexec_procs(struct bpf_iter__task *ctx)
 	 * Of the reader. Without it, this process is tried again by the next read(2): none is left
 	 * out in silence.
 	 */
-	places = these_places(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	places = make_places();
 	if (!places)
 		return 1;
 

@@ -23,7 +23,7 @@
 /* A place that is noted; LLEXEC_ANY_PLACE, which no place is, beyond the last one. */
 static __always_inline __u64 place_noted(__u32 i)
 {
-	struct llexec_places *places = these_places(0);
+	struct llexec_places *places = these_places();
 
 	return places && i < MAX_PLACES ? places->place[i] : LLEXEC_ANY_PLACE;
 }
@@ -31,7 +31,7 @@ static __always_inline __u64 place_noted(__u32 i)
 /* Whether there was room. */
 static __always_inline bool note_place(__u32 i, __u64 place)
 {
-	struct llexec_places *places = these_places(0);
+	struct llexec_places *places = these_places();
 
 	if (!places || i >= MAX_PLACES)
 		return false;
@@ -53,7 +53,7 @@ static __always_inline int note_directories(struct llexec_execution *execution, 
 
 	if (execution->noted & which)
 		return 0;
-	if (!these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
+	if (!make_places())
 		return -ENOMEM;
 	end = walk_directories((__u64)BPF_CORE_READ(file, f_path.dentry),
 			       (__u64)BPF_CORE_READ(file, f_path.mnt), first);
@@ -77,7 +77,7 @@ struct cgroup_walk {
 /* The stack is too small. */
 static __always_inline __u64 hash_cgroup_name(__u64 hash, __u64 name)
 {
-	struct llexec_places *places = these_places(0);
+	struct llexec_places *places = these_places();
 
 	if (!places)
 		return 0;
@@ -112,10 +112,10 @@ __global int note_cgroups(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct cgroup_walk walk = { .hash = llexec_hash_cgroup_root(path_hash_seed),
 				    .result = -EAGAIN };
-	struct llexec_execution *execution = this_execution(0);
+	struct llexec_execution *execution = this_execution();
 	struct cgroup *cgroup;
 
-	if (!execution || !these_places(BPF_LOCAL_STORAGE_GET_F_CREATE))
+	if (!execution || !make_places())
 		return -ENOMEM;
 
 	/*

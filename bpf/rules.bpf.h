@@ -77,7 +77,7 @@ __global int is_noted(__u64 place, __u32 first, __u32 count)
 
 static __always_inline bool caller_in_cgroup(__u64 cgroup)
 {
-	struct llexec_execution *execution = this_execution(0);
+	struct llexec_execution *execution = this_execution();
 
 	return execution && is_noted(cgroup, 0, execution->n_cgroups);
 }
@@ -85,7 +85,7 @@ static __always_inline bool caller_in_cgroup(__u64 cgroup)
 /* The file that rules are looked up by now. */
 static __always_inline bool file_beneath(__u64 directory)
 {
-	struct llexec_execution *execution = this_execution(0);
+	struct llexec_execution *execution = this_execution();
 
 	return execution &&
 	       is_noted(directory, execution->first_directory, execution->n_directories);
@@ -104,7 +104,7 @@ static __always_inline bool rule_holds(const struct llexec_rule *rule)
  */
 __global int add_match(__u32 policy)
 {
-	struct llexec_execution *execution = this_execution(0);
+	struct llexec_execution *execution = this_execution();
 	__u32 carry = policy;
 
 	if (!execution)
@@ -220,7 +220,7 @@ static __always_inline int add_file(__u64 generation, const struct llexec_file_i
 				    __u32 first_directory, __u32 n_directories)
 {
 	struct llexec_inode_key key = { .generation = generation, .inode = id->inode };
-	struct llexec_execution *execution = this_execution(0);
+	struct llexec_execution *execution = this_execution();
 	int result;
 
 	if (!execution)
