@@ -8,9 +8,8 @@
 //   layers      how many Landlock layers the process has (fills up the others, so it comes last)
 //   check PATH  execve with AT_EXECVE_CHECK: 0 or -errno
 //   restrict    enforces a ruleset by which no file can be read: 0 or -errno
-//   store       stores one by which all files can be read for its next execution, with
-//   no_new_privs: 0
-//               or -errno
+//   store       stores one by which all files can be read, for its next execution, with
+//               no_new_privs: 0 or -errno
 //   set-nnp     sets no_new_privs: 0 or -errno
 //   profile P   changes to this profile of AppArmor: 0 or -errno
 //   open PATH   opens it for what is executed: the descriptor, or -errno
