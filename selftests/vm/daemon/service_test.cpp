@@ -240,6 +240,23 @@ TEST_CASE_METHOD(Service, "a reload by signal is over when llexecd says so") {
     CHECK(status_of("llexecd-self-test")["applied"] == 1);
 }
 
+TEST_CASE_METHOD(Service, "what llexecd tells its service manager is one line, whatever it names") {
+    place.policies = place.root / "p\nMAINPID=1";
+    fs::create_directory(place.policies);
+    fs::permissions(place.policies, fs::perms{0755});
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(confined());
+    place.put("p", "nonsense = 1\n");
+    const auto tells = [&] {
+        return daemon.status_line().find("/p\\x0aMAINPID=1 have errors") != std::string::npos;
+    };
+    CHECK(eventually(tells));
+    CHECK(daemon.status_line().find('\n') == std::string::npos);
+    CHECK(daemon.stop().code() == 0);
+}
+
 TEST_CASE_METHOD(Service,
                  "an invalid set changes nothing, and the next start uses the last good one") {
     place.put("p", world.policy());
