@@ -32,9 +32,9 @@ struct PathEnd {
 
 /// Walks an absolute path from the root directory, through at most 40 symbolic links and 512 names,
 /// those of links included. `visit` sees each step, in order, and ends the walk with an error of
-/// its own. It begins anew, twice, after what may have been a shortage. What does not exist, or
-/// stands where a directory should, is no error: it is `below`. Kind system: EINVAL for a relative
-/// path, ELOOP, EACCES and the like; lacking_error() for what a file system claims.
+/// its own. It begins anew, twice, after a shortage, also one that `visit` met. What does not
+/// exist, or stands where a directory should, is no error: it is `below`. Kind system: EINVAL for a
+/// relative path, ELOOP, EACCES and the like.
 ///
 /// It does not wait for an automount: what is beneath one that is not mounted is missing. Early at
 /// boot, whoever would mount it may be waiting for the caller. (A name at the top of an indirect
@@ -49,7 +49,7 @@ struct PathEnd {
 /// one that belongs neither to root nor to the caller is followed only to what belongs to its
 /// owner: an error of kind policy otherwise, also if there is nothing at its end. systemd does the
 /// same for the paths of tmpfiles.d(5), and the kernel in sticky directories (protected_symlinks in
-/// proc_sys_fs(5)).
+/// proc_sys_fs(5)). A shortage is doubted, see doubt_shortage().
 [[nodiscard]] Result<PathEnd> walk_named(const std::string& path);
 
 /// What a policy names as O_PATH, links followed as walk_named() does, and those of procfs to what
@@ -61,10 +61,10 @@ struct PathEnd {
 /// was to be opened.
 [[nodiscard]] bool is_shortage(const Error& error);
 
-/// system_error() for what failed on a path that others may own. A file system in user space
-/// answers what its owner likes. He must not pass off for a shortage of this process, which ends
-/// what it is in the middle of, what is about his files alone: it is one if something else cannot
-/// be opened either. Kind policy if it can.
-[[nodiscard]] std::unexpected<Error> lacking_error(int code, std::string what);
+/// `error`, of what failed on a path that others may own. A file system in user space answers what
+/// its owner likes. He must not pass off for a shortage of this process, which ends what it is in
+/// the middle of, what is about his files alone: it is one if something else cannot be opened
+/// either. Of kind policy, without a code, if it can.
+[[nodiscard]] std::unexpected<Error> doubt_shortage(Error error);
 
 } // namespace llexec

@@ -20,10 +20,6 @@ namespace {
 
 constexpr int max_links = 40; // as the kernel has it
 
-bool is_shortage(int code) {
-    return code == EMFILE || code == ENFILE || code == ENOMEM;
-}
-
 /// In each link there is room for 2,000: whoever owns some could have 80,000 directories looked at.
 constexpr int max_names = 512;
 
@@ -58,13 +54,9 @@ class Walk {
         return PathEnd{.fd = std::move(fd_), .path = at_.empty() ? "/" : at_, .below = {}};
     }
 
-    /// Whether it failed for what may have been a shortage.
-    [[nodiscard]] bool lacked() const { return lacked_; }
-
   private:
-    std::unexpected<Error> failed(int code) {
-        lacked_ = is_shortage(code);
-        return lacking_error(code, "cannot follow the path " + path_);
+    [[nodiscard]] std::unexpected<Error> failed(int code) const {
+        return system_error(code, "cannot follow the path " + path_);
     }
 
     void prepend(std::string_view path) {
@@ -172,7 +164,6 @@ class Walk {
     std::string at_;                ///< where fd_ is; empty for the root directory
     UniqueFd fd_;
     int links_ = 0;
-    bool lacked_ = false;
 };
 
 /// Memory may be short for a moment only.
@@ -180,9 +171,8 @@ Result<PathEnd> walk(const std::string& path, const std::function<Result<>(const
                      ProcLinks proc_links) {
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
-        Walk walk(path, visit, proc_links);
-        auto end = walk.run();
-        if (end || !walk.lacked() || attempt == attempts)
+        auto end = Walk(path, visit, proc_links).run();
+        if (end || !is_shortage(end.error()) || attempt == attempts)
             return end;
     }
 }
@@ -202,7 +192,7 @@ class OtherOwners {
     [[nodiscard]] Result<> check(const PathEnd& end) const {
         struct stat status{};
         if (!owners_.empty() && ::fstat(end.fd.get(), &status) != 0)
-            return lacking_error(errno, "cannot look at " + end.path);
+            return system_error(errno, "cannot look at " + end.path);
         for (const uid_t owner : owners_) {
             if (!end.below.empty())
                 return failure(ErrorKind::policy,
@@ -219,6 +209,19 @@ class OtherOwners {
   private:
     std::vector<uid_t> owners_;
 };
+
+Result<PathEnd> walk_checked(const std::string& path, ProcLinks proc_links) {
+    OtherOwners owners;
+    const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
+        return owners.see(step);
+    };
+    auto end = walk(path, see, proc_links);
+    if (!end)
+        return doubt_shortage(std::move(end.error()));
+    if (auto checked = owners.check(*end); !checked)
+        return doubt_shortage(std::move(checked.error()));
+    return end;
+}
 
 } // namespace
 
@@ -238,16 +241,7 @@ Result<struct stat> stat_path(const std::string& path) {
 }
 
 Result<PathEnd> walk_named(const std::string& path) {
-    OtherOwners owners;
-    const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
-        return owners.see(step);
-    };
-    auto end = walk(path, see, ProcLinks::by_text);
-    if (!end)
-        return end;
-    if (auto checked = owners.check(*end); !checked)
-        return std::unexpected(std::move(checked.error()));
-    return end;
+    return walk_checked(path, ProcLinks::by_text);
 }
 
 Result<UniqueFd> open_named(const std::string& path) {
@@ -258,29 +252,22 @@ Result<UniqueFd> open_named(const std::string& path) {
         if (error)
             return system_error(error.value(), "cannot open " + path);
     }
-    OtherOwners owners;
-    const std::function<Result<>(const PathStep&)> see = [&](const PathStep& step) {
-        return owners.see(step);
-    };
-    auto end = walk(absolute, see, ProcLinks::by_kernel);
+    auto end = walk_checked(absolute, ProcLinks::by_kernel);
     if (!end)
         return std::unexpected(std::move(end.error()));
-    if (auto checked = owners.check(*end); !checked)
-        return std::unexpected(std::move(checked.error()));
     if (!end->below.empty())
         return system_error(ENOENT, "cannot open " + path);
     return std::move(end->fd);
 }
 
 bool is_shortage(const Error& error) {
-    return is_shortage(error.code);
+    return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
 }
 
-std::unexpected<Error> lacking_error(int code, std::string what) {
-    auto error = system_error(code, std::move(what));
-    if (is_shortage(code) && UniqueFd(::open("/", O_PATH | O_CLOEXEC)).valid())
-        return failure(ErrorKind::policy, error.error().message());
-    return error;
+std::unexpected<Error> doubt_shortage(Error error) {
+    if (is_shortage(error) && UniqueFd(::open("/", O_PATH | O_CLOEXEC)).valid())
+        return failure(ErrorKind::policy, error.message());
+    return std::unexpected(std::move(error));
 }
 
 } // namespace llexec

@@ -35,6 +35,11 @@ constexpr std::uint8_t bit(Watch watch) {
     return static_cast<std::uint8_t>(watch);
 }
 
+/// Of several errors the one is told that something can be done about.
+int weight(const Error& error) {
+    return is_shortage(error) ? 2 : error.code == ENOSPC ? 1 : 0;
+}
+
 } // namespace
 
 Result<Watcher> Watcher::create() {
@@ -52,9 +57,8 @@ Result<int> Watcher::add(int directory, const std::string& path) {
     if (wd < 0 && errno == ENOSPC)
         return system_error(errno, "cannot watch the directory " + path,
                             "raise the sysctl fs.inotify.max_user_watches");
-    // The file system is asked for permission.
     if (wd < 0)
-        return lacking_error(errno, "cannot watch the directory " + path);
+        return system_error(errno, "cannot watch the directory " + path);
     return wd;
 }
 
@@ -65,7 +69,7 @@ Result<bool> Watcher::walk(const WatchedPath& path, Directories& directories) {
         // Not by its path: another one may stand there by now.
         struct stat status{};
         if (::fstat(fd, &status) != 0)
-            return lacking_error(errno, "cannot look at the directory " + of);
+            return system_error(errno, "cannot look at the directory " + of);
         const std::pair inode{status.st_dev, status.st_ino};
         if (const auto known = directories.by_inode.find(inode);
             known != directories.by_inode.end())
@@ -140,11 +144,16 @@ Watched Watcher::watch(const std::vector<WatchedPath>& paths) {
     paths_.erase(std::ranges::unique(paths_).begin(), paths_.end());
     if (!inotify_.valid())
         return result;
-    for (const WatchedPath& path : paths_)
+    for (const WatchedPath& path : paths_) {
+        auto walked = walk_until_watched(path, directories);
+        // What policies name may belong to others; where policies are is root's. To watch asks the
+        // file system for permission, too.
+        if (!walked && path.watch == Watch::object)
+            walked = doubt_shortage(std::move(walked.error()));
         // What cannot be followed (a loop of links) does not keep the rest from being watched.
-        if (auto walked = walk_until_watched(path, directories);
-            !walked && (!result.error || walked.error().code == ENOSPC))
+        if (!walked && (!result.error || weight(walked.error()) > weight(*result.error)))
             result.error = std::move(walked.error());
+    }
     for (const auto& [wd, directory] : directories_)
         if (!directories.by_wd.contains(wd))
             ::inotify_rm_watch(inotify_.get(), wd);

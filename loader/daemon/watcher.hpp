@@ -43,8 +43,9 @@ using Fingerprint = std::map<WatchedPath, std::string>;
 struct Watched {
     bool more = false; ///< contents are watched that were not: what was read of them before
                        ///< this may have changed, and nobody tells
-    std::optional<Error> error; ///< some paths are not watched, or not as far as they lead. ENOSPC
-                                ///< if fs.inotify.max_user_watches is too low
+    /// Some paths are not watched, or not as far as they lead: for a shortage that may pass; with
+    /// ENOSPC if fs.inotify.max_user_watches is too low; or for something about these paths.
+    std::optional<Error> error;
 };
 
 /// Watches the directories on the way to paths, through symbolic links; not the files themselves,

@@ -5,11 +5,15 @@
 #include "kernel/path_hash.hpp"
 #include "llexec/name_hash.h"
 #include "llexec/off_switch.hpp"
+#include "llexec/trusted_files.hpp"
+#include "shortage.hpp"
 
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -150,6 +154,31 @@ TEST_CASE("a link of another user is followed to what is that user's, and to not
     REQUIRE(give("a/file", user + 1));
     CHECK_FALSE(open_named(tree("absolute/file")).has_value());
     CHECK(same("a/file", "a/file"));
+}
+
+TEST_CASE("a shortage on the way to what a policy names is doubted, and elsewhere it is one") {
+    const Tree tree;
+    const auto walked = [&](const auto& walk) {
+        std::optional<Error> error;
+        testing::without_memory_for_names([&] {
+            if (auto end = walk(tree("a/file")); !end)
+                error = std::move(end.error());
+        });
+        REQUIRE(error.has_value());
+        return *error;
+    };
+    for (const Error& error : {walked([](const std::string& path) { return walk_path(path); }),
+                               walked([](const std::string& path) { return stat_path(path); }),
+                               walked(open_trusted_file)}) {
+        CHECK(error.kind == ErrorKind::system);
+        CHECK(error.code == ENOMEM);
+        CHECK(is_shortage(error));
+    }
+    for (const Error& error : {walked(walk_named), walked(open_named)}) {
+        CHECK(error.kind == ErrorKind::policy);
+        CHECK_FALSE(is_shortage(error));
+        CHECK(error.message().find("Cannot allocate memory") != std::string::npos);
+    }
 }
 
 TEST_CASE("links of procfs are followed to what has no path") {

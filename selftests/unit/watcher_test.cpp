@@ -4,6 +4,8 @@
 #include "watcher.hpp"
 
 #include "catch.hpp"
+#include "llexec/path_walk.hpp"
+#include "shortage.hpp"
 
 #include <cerrno>
 #include <filesystem>
@@ -235,6 +237,28 @@ TEST_CASE("what cannot be followed is an error, and the rest is watched all the 
         tree.replace("dir/sub/file");
         CHECK(tree.changed() == "objects");
     }
+}
+
+TEST_CASE("a shortage on the way of an object is doubted, and of contents it is one") {
+    Tree tree;
+    const WatchedPath object{.path = tree / "dir/sub/file", .watch = Watch::object};
+    const WatchedPath content{.path = tree / "other/sub/file", .watch = Watch::content};
+    const auto lacks = [&](const auto& without, const std::vector<WatchedPath>& paths) {
+        Watched watched;
+        without([&] { watched = tree.watcher->watch(paths); });
+        REQUIRE(watched.error.has_value());
+        return is_shortage(*watched.error);
+    };
+    for (const auto& without :
+         {testing::without_memory_for_names, testing::without_memory_for_watches}) {
+        CHECK_FALSE(lacks(without, {object}));
+        CHECK(lacks(without, {content}));
+        // One that is doubted hides none.
+        CHECK(lacks(without, {object, content}));
+    }
+    tree.watch({{"dir/sub/file", Watch::object}});
+    tree.replace("dir/sub/file");
+    CHECK(tree.changed() == "objects");
 }
 
 TEST_CASE("the descriptor is readable when there is something to tell") {
