@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -276,6 +277,22 @@ TEST_CASE_METHOD(Confined, "a confined program cannot signal or trace what is ou
     load({{"p", world.policy()}}, point);
     check_all(world.program, {"ptrace:" + pid}, "denied");
     check_all(world.program, {"signal:" + pid}, "allowed");
+}
+
+TEST_CASE_METHOD(Confined, "a confined program goes on to trace what its caller traced") {
+    CAPTURE(point);
+    const Process outside({"sleep", "100"});
+    const Process other({"sleep", "100"});
+    const std::string pid = std::to_string(outside.pid());
+    const std::string other_pid = std::to_string(other.pid());
+    load({{"p", world.policy()}}, point);
+    const Ended ended =
+        run({world.program, "traced:" + pid, "traced:" + other_pid, "ptrace:" + other_pid},
+            [&] { ::ptrace(PTRACE_SEIZE, outside.pid(), nullptr, nullptr); });
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended["traced:" + pid] == "allowed");
+    CHECK(ended["traced:" + other_pid] == "denied");
+    CHECK(ended["ptrace:" + other_pid] == "denied");
 }
 
 TEST_CASE_METHOD(Confined, "whoever is outside can signal and trace a confined program") {

@@ -133,6 +133,8 @@ std::optional<Answer> try_access(const Word& word) {
         return network(word);
     if (word.kind == "signal")
         return judge(::kill(number(word.first), 0), EPERM);
+    if (word.kind == "traced")
+        return judge(::ptrace(PTRACE_INTERRUPT, number(word.first), nullptr, nullptr), ESRCH);
     if (word.kind == "ptrace")
         return trace(word.first == "parent" ? ::getppid() : number(word.first));
     return make(word);
