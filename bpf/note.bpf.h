@@ -7,8 +7,8 @@
 #include <bpf/bpf_helpers.h>
 
 /*
- * How often it is asked for. The kernel does not wait there, neither for memory nor for another CPU
- * that is just about to take some: a moment later there is some.
+ * How often it is asked for. Memory is taken without waiting there, so also because another CPU is
+ * just about to take some there may seem to be none: that has passed a moment later.
  */
 #define NOTE_ATTEMPTS 16
 
