@@ -38,7 +38,8 @@ enum class EnforceAt {
 
 struct LoadReport {
     std::uint64_t generation = 0; ///< number of what is enforced now
-    bool replaced = false;        ///< another generation was enforced before
+    bool replaced = false;        ///< another generation was loaded before
+    bool attached = false; ///< with maps that are new: nothing comes from those before any more
     /// What the policies ask for and this kernel or system lacks; and that programs of another
     /// version could not be detached, which enforce as well then.
     std::vector<Diagnostic> notes;
@@ -73,6 +74,10 @@ struct PolicyStatus {
 };
 
 struct Status {
+    /// False: somebody removed pins of it, so not all of this is enforced, or nothing, until
+    /// policies are loaded again. Of another version of llexec it is not known what pins it has:
+    /// true.
+    bool whole = true;
     std::uint64_t generation = 0; ///< 0: attached, but nothing is enforced
     std::uint64_t loaded_at = 0;  ///< seconds since the epoch
     EnforceAt enforce_at = EnforceAt::bprm_committing_creds;

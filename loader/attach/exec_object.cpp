@@ -89,9 +89,12 @@ void ExecObject::Destroy::operator()(exec_bpf* skeleton) const {
 }
 
 std::uint64_t programs_digest() {
-    std::size_t size = 0;
-    const void* const bytes = exec_bpf::elf_bytes(&size);
-    std::uint64_t digest = digest_of(bytes, size);
+    static const std::uint64_t of_programs = [] {
+        std::size_t size = 0;
+        const void* const bytes = exec_bpf::elf_bytes(&size);
+        return digest_of(bytes, size);
+    }();
+    std::uint64_t digest = of_programs;
     // Filesystems whose structures file_id.bpf.h reads. As modules that come later, they were not
     // there for the programs to be adapted to.
     for (const char* const module : {"btrfs", "overlay"}) {
@@ -192,9 +195,12 @@ Result<Maps> ExecObject::attach_new(const Lock&) {
     return maps;
 }
 
-Result<bool> ExecObject::is_attached() {
-    for (const char* const name : attached_programs) {
-        const std::string path = pin_path(fmt::format("link_{}", name));
+Result<bool> ExecObject::is_whole() {
+    std::vector<std::string> names{std::string(files_pin), std::string(processes_pin)};
+    for (const char* const name : attached_programs)
+        names.push_back(fmt::format("link_{}", name));
+    for (const std::string& name : names) {
+        const std::string path = pin_path(name);
         if (::access(path.c_str(), F_OK) == 0)
             continue;
         if (errno == ENOENT)

@@ -38,8 +38,9 @@ class ExecObject {
     /// Attaches, with everything pinned in staging_directory, which an error leaves behind.
     [[nodiscard]] Result<Maps> attach_new(const Lock& lock);
 
-    /// Whether all programs that are pinned under the names of attach_new() are attached.
-    [[nodiscard]] static Result<bool> is_attached();
+    /// Whether all that loads and lookups need is pinned under the names of attach_new(): what is
+    /// to be attached, and the programs that are asked for files and processes.
+    [[nodiscard]] static Result<bool> is_whole();
 
     /// After attach_new(): makes staging_directory pin_directory, at once; what was there before,
     /// if anything, is staging_directory then. An error changes nothing.

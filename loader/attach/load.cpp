@@ -157,7 +157,7 @@ Result<Attached> ensure_attached(const Lock& lock) {
         .maps = std::move(*maps), .identifier = {}, .fresh = false, .successor = std::nullopt};
     if (info->programs == programs_digest()) {
         // Somebody took them apart: nothing would be enforced, or not by all of them.
-        const auto whole = ExecObject::is_attached();
+        const auto whole = ExecObject::is_whole();
         if (!whole)
             return std::unexpected(whole.error());
         if (!*whole)
@@ -282,6 +282,8 @@ Result<LoadReport> load(std::span<const Policy> policies, EnforceAt enforce_at, 
     auto attached = ensure_attached(*lock);
     auto report = attached ? replace_generation(*lock, *attached, ordered, *rulesets, enforce_at)
                            : Result<LoadReport>(std::unexpected(attached.error()));
+    if (report)
+        report->attached = attached->fresh || attached->beside;
     if (report && attached->beside) {
         report->replaced = true;
         // Until then both enforce: more than needed, never less.

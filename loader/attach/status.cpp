@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/attach.hpp"
 
+#include "attach/exec_object.hpp"
 #include "attach/maps.hpp"
 #include "attach/pins.hpp"
 
@@ -46,8 +47,20 @@ Result<> add_policies(const Maps& maps, const llexec_generation& generation, Sta
     return {};
 }
 
+/// While another version takes over, this may err on the side of telling too much.
+Result<bool> is_whole(const Maps& maps) {
+    const auto info = maps.info();
+    if (!info)
+        return std::unexpected(info.error());
+    return info->programs == programs_digest() ? ExecObject::is_whole() : true;
+}
+
 Result<Status> status_of(const Maps& maps, std::uint64_t current) {
     Status status;
+    const auto whole = is_whole(maps);
+    if (!whole)
+        return std::unexpected(whole.error());
+    status.whole = *whole;
     status.generation = current;
     if (current != 0) {
         const auto generation =

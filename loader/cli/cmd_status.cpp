@@ -47,6 +47,7 @@ void print_status_json(const Status& status,
     for (const PolicyStatus& policy : status.policies)
         policies.push_back(to_json(policy));
     print_json(stdout, Json{{"loaded", true},
+                            {"whole", status.whole},
                             {"generation", status.generation},
                             {"loaded_at", status.loaded_at},
                             {"enforce_at", to_string(status.enforce_at)},
@@ -76,6 +77,10 @@ std::string ruleset_of(const PolicyStatus& policy) {
 }
 
 void print_status_text(const Status& status) {
+    if (!status.whole)
+        print_line(stdout, fmt::format("NOT WHOLE: something is missing in {}, so not all of this "
+                                       "is enforced, or nothing; load policies again",
+                                       pin_directory));
     if (status.generation == 0) {
         print_line(stdout, "attached, but nothing is enforced");
         return;

@@ -36,7 +36,7 @@ class Writer {
     }
 
     void counter(std::string_view name, std::string_view help, const Status& status,
-                 std::uint64_t PolicyStatus::*member) {
+                 std::uint64_t PolicyStatus::* member) {
         head(name, "counter", help);
         for (const PolicyStatus& policy : status.policies)
             text_ += fmt::format("llexec_{}_total{{policy={}}} {}\n", name, quoted(policy.name),
@@ -81,7 +81,7 @@ void add_status(Writer& writer, const Status& status) {
 std::string render_metrics(const std::optional<Status>& status, const Counters& counters) {
     Writer writer;
     writer.gauge("enforcing", "Whether policies are enforced.",
-                 status && status->generation != 0 ? 1 : 0);
+                 status && status->whole && status->generation != 0 ? 1 : 0);
     if (status)
         add_status(writer, *status);
     writer.gauge("policies_valid", "Whether the policies in the directory could be used.",

@@ -64,7 +64,7 @@ class Service {
         }
         if (auto started = start(); !started) {
             const auto status = read_status();
-            const bool enforced = status && status->has_value();
+            const bool enforced = status && status->has_value() && (*status)->whole;
             journal_.say(started.error(), "cannot start",
                          enforced ? Priority::error : Priority::critical);
             account_->write_metrics();
@@ -124,7 +124,7 @@ class Service {
                                              contents_settling_.time(Settling::Clock::now()));
                                      },
                                  .self_test_program = options_.self_test_program},
-            [this](const LoadReport& report) { account_->read_events(!report.replaced); });
+            [this](const LoadReport& report) { account_->read_events(report.attached); });
         account_.emplace(Account::Setting{.journal = journal_,
                                           .owner = *owner_,
                                           .loop = *loop_,

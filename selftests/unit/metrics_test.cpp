@@ -127,6 +127,10 @@ TEST_CASE("metrics of a generation have its policies and executions") {
         CHECK(has_line(text, line));
     // Attached, but nothing is enforced.
     CHECK(has_line(render_metrics(Status{}, {}), "llexec_enforcing 0"));
+    // Loaded, but somebody took it apart.
+    Status apart = loaded();
+    apart.whole = false;
+    CHECK(has_line(render_metrics(apart, {}), "llexec_enforcing 0"));
 }
 
 TEST_CASE("what has a meaning in a label is escaped") {

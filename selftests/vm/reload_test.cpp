@@ -401,17 +401,21 @@ TEST_CASE_METHOD(Reload,
 }
 
 TEST_CASE_METHOD(Reload, "what somebody took apart is not taken for what enforces") {
-    const fs::path link =
+    const fs::path pin =
         fs::path("/sys/fs/bpf/llexec") / GENERATE("link_llexec_select", "link_llexec_select_final",
-                                                  "link_llexec_enforce", "link_llexec_fork");
-    CAPTURE(link);
+                                                  "link_llexec_enforce", "link_llexec_fork",
+                                                  "prog_llexec_files", "prog_llexec_procs");
+    CAPTURE(pin);
     load({{"p", world.policy()}}, committing);
     REQUIRE(confined());
-    REQUIRE(fs::remove(link));
-    if (link.filename() == "link_llexec_enforce")
+    CHECK(status()["whole"] == true);
+    REQUIRE(fs::remove(pin));
+    if (pin.filename() == "link_llexec_enforce")
         CHECK(eventually([&] { return unconfined(); }));
+    CHECK(status()["whole"] == false);
     load({{"p", world.policy()}}, committing);
-    CHECK(fs::exists(link));
+    CHECK(fs::exists(pin));
+    CHECK(status()["whole"] == true);
     CHECK(confined());
     CHECK(status_of("p")["applied"] == 1);
 }

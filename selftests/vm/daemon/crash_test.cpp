@@ -312,6 +312,8 @@ TEST_CASE_METHOD(Crash, "llexecd that is killed while it undoes a first load is 
         place.put("q",
                   match_exe("/nowhere") + enforce("missing_paths = \"error\"") + only(world.open));
         REQUIRE(start({.call = "unlinkat", .use = use}) == End::killed);
+        // Not half of it: it had another name by then.
+        CHECK(status()["loaded"] == false);
         CHECK(unconfined());
         place.remove("q");
         check_next_start();

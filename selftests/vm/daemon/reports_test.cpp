@@ -121,6 +121,17 @@ TEST_CASE_METHOD(Service, "each execution is reported with all that is known of 
     CHECK(killed["PRIORITY"] == 4);
 }
 
+TEST_CASE_METHOD(Service, "executions are reported when what somebody took apart is loaded anew") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    REQUIRE(fs::remove("/sys/fs/bpf/llexec/link_llexec_enforce"));
+    REQUIRE(daemon.reload());
+    CHECK(confined());
+    CHECK(eventually([&] { return !daemon.said("p: applied: ").empty(); }));
+    CHECK(daemon.stop().code() == 0);
+}
+
 TEST_CASE_METHOD(Service, "executions that were lost while no llexecd ran are told at its start") {
     const fs::path kept = "/run/llexec/events-lost";
     place.put("p", world.policy());

@@ -254,7 +254,17 @@ TEST_CASE_METHOD(Service, "what llexecd tells its service manager is one line, w
     };
     CHECK(eventually(tells));
     CHECK(daemon.status_line().find('\n') == std::string::npos);
+    CHECK(daemon.reload());
+    CHECK(tells());
+    CHECK(daemon.status_line().find('\n') == std::string::npos);
     CHECK(daemon.stop().code() == 0);
+    unload();
+    fs::remove(place.state / "last-good.json");
+    Llexecd next(place);
+    CHECK_FALSE(next.is_ready());
+    CHECK(next.status_line().starts_with("cannot start: "));
+    CHECK(next.status_line().find("/p\\x0aMAINPID=1") != std::string::npos);
+    CHECK(next.status_line().find('\n') == std::string::npos);
 }
 
 TEST_CASE_METHOD(Service,
