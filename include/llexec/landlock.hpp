@@ -18,6 +18,13 @@
 
 namespace llexec {
 
+/// What a rule of a path is on, as far as it matters.
+enum class FileKind {
+    directory,
+    bpf_pin, ///< a BPF object that is pinned there, by which it is kept (a file of bpffs)
+    other,   ///< of a rule on it, only the rights of files count
+};
+
 /// The system calls that this layer makes, injected so that any kernel can be simulated. Each
 /// returns a non-negative value, or a negative errno value.
 class LandlockSyscalls {
@@ -52,8 +59,8 @@ class LandlockSyscalls {
     [[nodiscard]] virtual int restrict_self(int ruleset, std::uint32_t flags) = 0;
     /// open_named()
     [[nodiscard]] virtual Result<UniqueFd> open_path(const std::string& path) = 0;
-    /// fstat(2): 1 for a directory, 0 for anything else
-    [[nodiscard]] virtual int is_directory(int fd) = 0;
+    /// fstat(2), and fstatfs(2)
+    [[nodiscard]] virtual Result<FileKind> kind_of(int fd) = 0;
     /// prctl(PR_SET_NO_NEW_PRIVS)
     [[nodiscard]] virtual int set_no_new_privs() = 0;
     /// stat(2) of /proc/self/task: the threads of this process, 1 or more. One that has just ended

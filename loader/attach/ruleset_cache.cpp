@@ -75,7 +75,7 @@ class NotingLandlock final : public LandlockSyscalls {
             places.reset();
         return opened;
     }
-    int is_directory(int fd) override { return kernel_.is_directory(fd); }
+    Result<FileKind> kind_of(int fd) override { return kernel_.kind_of(fd); }
     int set_no_new_privs() override { return kernel_.set_no_new_privs(); }
     int thread_count() override { return kernel_.thread_count(); }
 

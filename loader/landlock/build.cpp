@@ -209,20 +209,31 @@ class Builder {
 
     Result<> add_object(const PathRule& rule, std::uint64_t access, std::uint32_t flags,
                         const UniqueFd& parent) {
-        const int directory = syscalls_.is_directory(parent.get());
-        if (directory < 0) {
+        const auto kind = syscalls_.kind_of(parent.get());
+        if (!kind) {
             // A file system in user space may not even tell root what its files are.
-            skip_unusable(rule, -directory);
+            skip_unusable(rule, kind.error().code);
             return {};
         }
+        // A ruleset keeps the objects of its rules. One that keeps what enforces it, as a link of
+        // llexec's own does, could not be got rid of before the next boot.
+        if (*kind == FileKind::bpf_pin) {
+            skip_path(rule,
+                      fmt::format("'{}' is a BPF object, which would stay although its pin is "
+                                  "removed",
+                                  printable(rule.path)),
+                      "name its directory");
+            return {};
+        }
+        const bool directory = *kind == FileKind::directory;
         // Rights without a name here: the kernel tells whether files have them.
         const std::uint64_t unnamed = access & ~rights_of_abi(newest_known_abi()).fs;
-        if (directory == 0)
+        if (!directory)
             access &= file_rights() | unnamed;
         int error = access == 0 && flags == 0
                         ? -ENOMSG
                         : syscalls_.add_path_rule(built_.fd.get(), access, parent.get(), flags);
-        if (error == -EINVAL && directory == 0 && unnamed != 0) {
+        if (error == -EINVAL && !directory && unnamed != 0) {
             access &= ~unnamed;
             error = access == 0 && flags == 0
                         ? -ENOMSG

@@ -44,7 +44,7 @@ class RecordingLandlock final : public LandlockSyscalls {
         opened_ = path;
         return system_landlock().open_path(path);
     }
-    int is_directory(int fd) override { return system_landlock().is_directory(fd); }
+    Result<FileKind> kind_of(int fd) override { return system_landlock().kind_of(fd); }
     int set_no_new_privs() override { return -EPERM; }
     int thread_count() override { return -EPERM; }
 

@@ -5,9 +5,11 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace llexec {
@@ -68,11 +70,16 @@ class SystemLandlock final : public LandlockSyscalls {
 
     Result<UniqueFd> open_path(const std::string& path) override { return open_named(path); }
 
-    int is_directory(int fd) override {
+    Result<FileKind> kind_of(int fd) override {
         struct stat status{};
         if (::fstat(fd, &status) < 0)
-            return -errno;
-        return S_ISDIR(status.st_mode) ? 1 : 0;
+            return system_error(errno, "cannot look at an object");
+        if (S_ISDIR(status.st_mode))
+            return FileKind::directory;
+        struct statfs file_system{};
+        return ::fstatfs(fd, &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC
+                   ? FileKind::bpf_pin
+                   : FileKind::other;
     }
 
     int set_no_new_privs() override { return checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }

@@ -268,6 +268,21 @@ TEST_CASE("what nobody can look at costs its own rule, and a want of descriptors
     CHECK(refused.error().code == EMFILE);
 }
 
+TEST_CASE("a rule on a pinned BPF object is left out") {
+    FakeLandlock kernel(7);
+    kernel.objects["/sys/fs/bpf/link"] = FakeLandlock::Object::bpf_pin;
+    const Policy policy =
+        reading({on("/sys/fs/bpf/link", read_file, {1, 1}), on("/usr", read_file, {2, 2})});
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(kernel.path_rules.size() == 1);
+    CHECK(kernel.path_rules.contains("/usr"));
+    REQUIRE(built->notes.size() == 1);
+    CHECK(built->notes[0].message == "'/sys/fs/bpf/link' is a BPF object, which would stay "
+                                     "although its pin is removed");
+    CHECK(built->notes[0].position == Position{1, 1});
+}
+
 TEST_CASE("a rule whose rights the kernel lacks is skipped") {
     FakeLandlock kernel(1);
     Policy policy = reading({{"/usr", 1U << 14, {}}, {"/etc", read_file, {}}});

@@ -77,7 +77,8 @@ int FakeLandlock::add_path_rule(int, std::uint64_t access, int parent, std::uint
         return -ENOMSG;
     if ((access & ~attr.handled_access_fs) != 0 || (flags != 0 && attr.quiet_access_fs == 0))
         return -EINVAL;
-    if (is_directory(parent) == 0 && (access & ~(file_rights() | unnamed_file_rights)) != 0)
+    if (objects.at(opened_.at(parent)) != Object::directory &&
+        (access & ~(file_rights() | unnamed_file_rights)) != 0)
         return -EINVAL;
     path_rules[opened_.at(parent)] |= access;
     if (flags != 0)
@@ -117,10 +118,18 @@ Result<UniqueFd> FakeLandlock::open_path(const std::string& path) {
     return UniqueFd(fd);
 }
 
-int FakeLandlock::is_directory(int fd) {
-    if (objects.at(opened_.at(fd)) == Object::unknown)
-        return -EACCES;
-    return objects.at(opened_.at(fd)) == Object::directory ? 1 : 0;
+Result<FileKind> FakeLandlock::kind_of(int fd) {
+    switch (objects.at(opened_.at(fd))) {
+    case Object::directory:
+        return FileKind::directory;
+    case Object::bpf_pin:
+        return FileKind::bpf_pin;
+    case Object::file:
+        return FileKind::other;
+    case Object::unknown:
+        break;
+    }
+    return system_error(EACCES, "cannot look at an object");
 }
 
 int FakeLandlock::set_no_new_privs() {

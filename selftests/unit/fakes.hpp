@@ -33,7 +33,7 @@ class FakeUsers final : public UserDatabase {
 /// directory-only rights on a file, unknown flags.
 class FakeLandlock final : public LandlockSyscalls {
   public:
-    enum class Object { directory, file, unknown /* fstat(2) fails */ };
+    enum class Object { directory, file, bpf_pin, unknown /* fstat(2) fails */ };
 
     explicit FakeLandlock(int abi) : abi_(abi) {}
 
@@ -45,7 +45,7 @@ class FakeLandlock final : public LandlockSyscalls {
                       std::uint32_t flags) override;
     int restrict_self(int ruleset, std::uint32_t flags) override;
     Result<UniqueFd> open_path(const std::string& path) override;
-    int is_directory(int fd) override;
+    Result<FileKind> kind_of(int fd) override;
     int set_no_new_privs() override;
     int thread_count() override { return thread_count_answer; }
 

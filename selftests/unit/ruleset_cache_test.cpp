@@ -29,9 +29,10 @@ class Kernel final : public LandlockSyscalls {
     int add_port_rule(int, std::uint64_t, std::uint64_t, std::uint32_t) override { return 0; }
     int restrict_self(int, std::uint32_t) override { return -EPERM; }
     Result<UniqueFd> open_path(const std::string& path) override { return open_named(path); }
-    int is_directory(int fd) override {
+    Result<FileKind> kind_of(int fd) override {
         struct stat status{};
-        return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) ? 1 : 0;
+        return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) ? FileKind::directory
+                                                                    : FileKind::other;
     }
     int set_no_new_privs() override { return -EPERM; }
     int thread_count() override { return 1; }

@@ -97,6 +97,25 @@ TEST_CASE_METHOD(Lifecycle, "unload leaves no link, program, map or pin behind")
     CHECK(pinned() == before);
 }
 
+TEST_CASE_METHOD(Lifecycle, "no policy keeps itself in force by a rule on what enforces it") {
+    CAPTURE(point);
+    unload();
+    const BpfObjects objects = bpf_objects();
+    load({{"p", world.policy()}}, point);
+    std::string pins_of_own;
+    for (const auto& entry : fs::directory_iterator(pins))
+        pins_of_own += "\"" + entry.path().string() + "\", ";
+    REQUIRE(pins_of_own.find("/link_llexec_enforce") != std::string::npos);
+    load({{"p", world.policy() + "[[path_beneath]]\nallowed_access = [\"abi.all\"]\nparent = [" +
+                    pins_of_own + "\"" + std::string(pins) + "\"]\n"}},
+         point);
+    CHECK(confined());
+    unload();
+    CHECK(bpf_objects().links == objects.links);
+    CHECK(bpf_objects().maps == objects.maps);
+    CHECK(unconfined());
+}
+
 TEST_CASE_METHOD(Lifecycle, "what runs confined stays confined after unload") {
     CAPTURE(point);
     load({{"p", world.policy()}}, point);
