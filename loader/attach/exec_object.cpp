@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace llexec::attach {
 namespace {
