@@ -76,6 +76,7 @@ class SystemLandlock final : public LandlockSyscalls {
             return system_error(errno, "cannot look at an object");
         if (S_ISDIR(status.st_mode))
             return FileKind::directory;
+        // bpffs always says what it is: whatever fails here is no pin.
         struct statfs file_system{};
         return ::fstatfs(fd, &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC
                    ? FileKind::bpf_pin

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -3,7 +3,6 @@
 // System calls that fail for want of memory.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 
 namespace llexec::testing {
