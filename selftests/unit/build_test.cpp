@@ -150,6 +150,30 @@ TEST_CASE("a right that only the kernel knows is enforced, on files too where it
     CHECK(kernel.path_rules["/etc/passwd"] == 4);
 }
 
+TEST_CASE("a right of a class that the kernel does not have is reported as lost") {
+    FakeLandlock kernel(3);
+    Policy policy = everything();
+    policy.handled.net |= 1ULL << 40;
+    const auto built = build(policy, kernel);
+    REQUIRE(built.has_value());
+    CHECK(std::ranges::any_of(built->notes, [](const Diagnostic& note) {
+        return note.message ==
+               "network right 0x10000000000 stays unrestricted: this kernel does not have it";
+    }));
+}
+
+TEST_CASE("a right that the kernel could not be asked for is not taken for lacking") {
+    FakeLandlock kernel(11);
+    kernel.unnamed_rights = 1ULL << 40;
+    kernel.first_create_answer = -ENOMEM;
+    Policy policy = everything();
+    policy.handled.fs |= kernel.unnamed_rights;
+    const auto built = build(policy, kernel);
+    REQUIRE_FALSE(built.has_value());
+    CHECK(built.error().code == ENOMEM);
+    CHECK(build(policy, kernel).has_value());
+}
+
 TEST_CASE("quiet rights and rules reach the kernel, or are reported as lost") {
     Policy policy = everything();
     policy.quiet = {.fs = 4, .net = 1, .scoped = 1};

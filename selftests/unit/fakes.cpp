@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <iterator>
+#include <utility>
 
 namespace llexec::testing {
 namespace {
@@ -55,6 +56,12 @@ Result<std::optional<std::uint32_t>> FakeUsers::group_id(const std::string& name
 int FakeLandlock::create_ruleset(const RulesetAttr& wanted) {
     AccessMasks known = rights_of_abi(abi_);
     known.fs |= unnamed_rights;
+    if (const int error = std::exchange(first_create_answer, 0); error != 0)
+        return error;
+    // The kernel's structure ends before what came with a later ABI.
+    if ((wanted.handled_access_net != 0 && known.net == 0) ||
+        (wanted.scoped != 0 && known.scoped == 0))
+        return -E2BIG;
     if ((wanted.handled_access_fs & ~known.fs) != 0 ||
         (wanted.handled_access_net & ~known.net) != 0 || (wanted.scoped & ~known.scoped) != 0)
         return -EINVAL;

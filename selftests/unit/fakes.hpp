@@ -56,6 +56,7 @@ class FakeLandlock final : public LandlockSyscalls {
     std::uint64_t unnamed_rights = 0;      ///< filesystem rights that llexec does not know
     std::uint64_t unnamed_file_rights = 0; ///< those of them that files have
     int errata_answer = 0;
+    int first_create_answer = 0; ///< a negative errno value: of the first call only
     int restrict_answer = 0;
     std::vector<int> first_restrict_answers; ///< those of the first calls, if not `restrict_answer`
     int no_new_privs_answer = 0;
