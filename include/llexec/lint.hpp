@@ -42,12 +42,12 @@ struct Lint {
 [[nodiscard]] std::vector<Diagnostic> lint_rescue_shell(std::span<const Policy> policies);
 
 /// Looks at policies as they would be enforced on this machine: at the files that rules and
-/// [[match]] name, and at what the kernel can enforce. Findings that a policy silences are left
-/// out.
+/// [[match]] name. What the kernel cannot enforce is for build_ruleset() to find. Findings that a
+/// policy silences are left out.
 class Linter {
   public:
-    /// Without a kernel that has Landlock, what kernels lack is not looked at.
-    explicit Linter(std::optional<KernelSupport> support);
+    /// For a kernel that can handle these rights.
+    explicit Linter(const AccessMasks& rights);
     Linter(const Linter&) = delete;
     Linter& operator=(const Linter&) = delete;
     ~Linter();

@@ -57,19 +57,20 @@ std::string counted(std::size_t number, std::string_view noun) {
     return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-/// What a kernel of some ABI enforces of one policy.
+/// What a kernel enforces of one policy.
 struct Enforced {
     std::string policy;
     AccessMasks asked;
     AccessMasks handled;
 };
 
-/// Adds what such a kernel does not enforce to the findings, and leaves policies out that it cannot
-/// take.
-std::vector<Enforced> check_abi(PolicySet& set, int abi) {
+/// Adds what that kernel does not enforce to the findings, and leaves policies out that it cannot
+/// take. `build` is build_ruleset() or dry_run() for it.
+template<class Build>
+std::vector<Enforced> check_kernel(PolicySet& set, const KernelSupport& support, Build build) {
     std::vector<Enforced> result;
     std::erase_if(set.policies, [&](const Policy& policy) {
-        auto built = dry_run(policy, support_of_abi(abi));
+        auto built = build(policy, support);
         std::vector<Diagnostic>& notes = built ? built->notes : built.error().diagnostics;
         std::erase_if(notes, [&](const Diagnostic& note) {
             return std::ranges::find(policy.allowed_lints, note.lint) != policy.allowed_lints.end();
@@ -145,7 +146,7 @@ struct CheckOptions {
 };
 
 /// What can be found out about valid policies.
-void add_lints(PolicySet& set, const CheckOptions& options) {
+void add_lints(PolicySet& set, const CheckOptions& options, const AccessMasks& rights) {
     // A policy that selects nothing is fine for `run`.
     for (const Policy& policy : set.policies)
         for (const Diagnostic& diagnostic : check_attachable(policy))
@@ -159,11 +160,7 @@ void add_lints(PolicySet& set, const CheckOptions& options) {
         std::ranges::move(lint_texts(set.policies), std::back_inserter(set.diagnostics));
         return;
     }
-    std::optional<KernelSupport> support;
-    if (options.abi == 0) // otherwise what that kernel lacks is reported
-        if (auto running = query_kernel_support())
-            support = *running;
-    const std::vector<Diagnostic> found = Linter(support).check(set.policies);
+    const std::vector<Diagnostic> found = Linter(rights).check(set.policies);
     for (const Diagnostic& diagnostic : found)
         if (diagnostic.severity == Severity::error)
             leave_out(set, diagnostic.file);
@@ -187,9 +184,17 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
 
 void check(const CheckOptions& options, Context& context) {
     PolicySet set = read_policies(*options.arguments);
-    add_lints(set, options);
-    const std::vector<Enforced> enforced =
-        options.abi == 0 ? std::vector<Enforced>{} : check_abi(set, options.abi);
+    const auto running = query_kernel_support();
+    const KernelSupport support = options.abi != 0 ? support_of_abi(options.abi)
+                                  : running        ? *running
+                                                   : support_of_abi(newest_known_abi());
+    add_lints(set, options, support.rights);
+    std::vector<Enforced> enforced;
+    if (options.abi != 0)
+        enforced = check_kernel(set, support, dry_run);
+    else if (running && !options.text_only)
+        check_kernel(set, support,
+                     [](const auto&... arguments) { return build_ruleset(arguments...); });
     tidy(set.diagnostics, options);
     if (options.strict)
         make_strict(set);

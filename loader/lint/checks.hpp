@@ -20,7 +20,9 @@ class Findings {
     void add(std::string_view lint, const std::vector<Grant>& grants, std::string message,
              std::string advice = {});
 
-    /// What makes a policy unusable here, about the first place that names an object.
+    /// What makes a policy unusable here, about a place of its own file.
+    void error(Position position, std::string message, std::string advice = {});
+    /// The same, about the first place that names an object.
     void error(const std::vector<Grant>& grants, std::string message, std::string advice = {});
 
     [[nodiscard]] const Policy& policy() const { return policy_; }
@@ -34,13 +36,10 @@ class Findings {
 /// What is handled, and which rights belong together.
 void check_rights(Findings& findings);
 
-/// What this kernel cannot enforce.
-void check_kernel(Findings& findings, const KernelSupport& support);
-
 /// The paths of rules.
 void check_rules(Findings& findings, Files& files);
 
-/// The programs of exe.
+/// The programs of exe, and the directories of exe_beneath.
 void check_programs(Findings& findings, Files& files);
 
 /// Whether those programs can start, on a kernel with these rights.

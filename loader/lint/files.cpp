@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lint/files.hpp"
 
+#include "llexec/path_walk.hpp"
+
 #include <cerrno>
 #include <sys/stat.h>
 
@@ -24,6 +26,15 @@ const Files::Facts& Files::facts(const std::string& path) {
     if (auto hierarchy = hierarchy_of(facts.real))
         facts.hierarchy = std::move(*hierarchy);
     return facts;
+}
+
+const std::string& Files::refusal(const std::string& path) {
+    const auto [entry, added] = refusals_.try_emplace(path);
+    if (added)
+        if (const auto opened = open_named(path);
+            !opened && opened.error().kind == ErrorKind::policy)
+            entry->second = opened.error().reason();
+    return entry->second;
 }
 
 const Program* Files::program(const std::string& path) {

@@ -27,6 +27,9 @@ class Files {
 
     /// Of an absolute path.
     const Facts& facts(const std::string& path);
+    /// Why a policy that names this path does not get what is there, if there is anything: see
+    /// walk_named(). Empty if it does.
+    const std::string& refusal(const std::string& path);
     /// nullptr if the program cannot be read.
     const Program* program(const std::string& path);
     /// Other programs that are the same file.
@@ -34,6 +37,7 @@ class Files {
 
   private:
     std::map<std::string, Facts> facts_;
+    std::map<std::string, std::string> refusals_;
     std::map<std::string, std::optional<Program>> programs_;
     std::map<std::string, std::vector<std::string>> names_;
 };

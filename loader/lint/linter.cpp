@@ -30,6 +30,14 @@ void Findings::add(std::string_view lint, const std::vector<Grant>& grants, std:
                                      std::move(message), std::move(advice)));
 }
 
+void Findings::error(Position position, std::string message, std::string advice) {
+    findings_.push_back({.severity = Severity::error,
+                         .file = policy_.file,
+                         .position = position,
+                         .message = std::move(message),
+                         .advice = std::move(advice)});
+}
+
 void Findings::error(const std::vector<Grant>& grants, std::string message, std::string advice) {
     const Grant first = grants.empty() ? Grant{} : grants.front();
     findings_.push_back({.severity = Severity::error,
@@ -84,16 +92,14 @@ class SameProgram {
 
 class Linter::State {
   public:
-    explicit State(std::optional<KernelSupport> kernel)
-        : support(kernel), newest(support.value_or(support_of_abi(newest_known_abi()))) {}
+    explicit State(const AccessMasks& kernel_rights) : rights(kernel_rights) {}
 
-    std::optional<KernelSupport> support;
-    KernelSupport newest; ///< what rulesets are judged by
+    AccessMasks rights; ///< of the kernel
     lint::Files files;
     lint::RescueShell rescue_shell;
 };
 
-Linter::Linter(std::optional<KernelSupport> support) : state_(std::make_unique<State>(support)) {}
+Linter::Linter(const AccessMasks& rights) : state_(std::make_unique<State>(rights)) {}
 
 Linter::~Linter() = default;
 
@@ -103,11 +109,9 @@ std::vector<Diagnostic> Linter::check(std::span<const Policy> policies) {
     for (const Policy& policy : policies) {
         lint::Findings findings(policy);
         lint::check_rights(findings);
-        if (state_->support)
-            lint::check_kernel(findings, *state_->support);
         lint::check_rules(findings, state_->files);
         lint::check_programs(findings, state_->files);
-        lint::check_start(findings, state_->files, state_->newest.rights);
+        lint::check_start(findings, state_->files, state_->rights);
         state_->rescue_shell.check(findings);
         same.check(findings, state_->files);
         std::ranges::move(findings.take(), std::back_inserter(all));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sys/stat.h>
 #include <system_error>
 
 namespace llexec::lint {
@@ -18,15 +19,44 @@ std::string_view privilege_of(const Program& program) {
                                   : "has capabilities";
 }
 
+/// As whoever loads the policy does with it.
+void report_missing(Findings& findings, Position position, std::string message,
+                    std::string advice) {
+    if (findings.policy().enforce.missing_paths == MissingPaths::error)
+        findings.error(position, std::move(message), "or allow it with missing_paths = \"warn\"");
+    else
+        findings.add("missing-program", position, std::move(message), std::move(advice));
+}
+
+void check_directory(Findings& findings, Files& files, const DirectoryPath& directory) {
+    const std::string shown = printable(directory.path);
+    const Files::Facts& facts = files.facts(directory.path);
+    const std::string& refusal = files.refusal(directory.path);
+    if (facts.exists && refusal.empty() && S_ISDIR(facts.mode))
+        return;
+    report_missing(findings, directory.position,
+                   !facts.exists      ? fmt::format("'{}' cannot be opened: {}", shown,
+                                                    std::generic_category().message(facts.error))
+                   : !refusal.empty() ? fmt::format("'{}' cannot be used: {}", shown, refusal)
+                                      : fmt::format("'{}' is not a directory", shown),
+                   "programs beneath it are not selected until the policies are loaded again");
+}
+
 void check_program(Findings& findings, Files& files, const ExePath& exe) {
     const std::string shown = printable(exe.path);
     const Files::Facts& facts = files.facts(exe.path);
     if (!facts.exists) {
-        findings.add("missing-program", exe.position,
-                     fmt::format("'{}' cannot be opened: {}", shown,
-                                 std::generic_category().message(facts.error)),
-                     "once it exists, it is selected by this path alone until the policies are "
-                     "loaded again");
+        report_missing(findings, exe.position,
+                       fmt::format("'{}' cannot be opened: {}", shown,
+                                   std::generic_category().message(facts.error)),
+                       "once it exists, it is selected by this path alone until the policies are "
+                       "loaded again");
+        return;
+    }
+    if (const std::string& refusal = files.refusal(exe.path); !refusal.empty()) {
+        report_missing(findings, exe.position,
+                       fmt::format("'{}' cannot be used: {}", shown, refusal),
+                       "executions of that file are not selected");
         return;
     }
     if (facts.symlink)
@@ -176,9 +206,12 @@ class StartChecks {
 } // namespace
 
 void check_programs(Findings& findings, Files& files) {
-    for (const MatchBlock& block : findings.policy().match)
+    for (const MatchBlock& block : findings.policy().match) {
         for (const ExePath& exe : block.exes)
             check_program(findings, files, exe);
+        for (const DirectoryPath& directory : block.directories)
+            check_directory(findings, files, directory);
+    }
 }
 
 void check_start(Findings& findings, Files& files, const AccessMasks& rights) {

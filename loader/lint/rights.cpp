@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <initializer_list>
 
 namespace llexec::lint {
@@ -46,34 +45,6 @@ void check_refer(Findings& findings) {
 void check_rights(Findings& findings) {
     check_classes(findings);
     check_refer(findings);
-}
-
-void check_kernel(Findings& findings, const KernelSupport& support) {
-    const Policy& policy = findings.policy();
-    const std::uint64_t refer = fs_rights({"refer"});
-    bool anything_left = false;
-    for (const AccessClass access_class : access_classes) {
-        const std::uint64_t handled = policy.handled.of(access_class);
-        const std::uint64_t known = rights_of_abi(newest_known_abi()).of(access_class);
-        std::uint64_t lost = handled & known & ~support.rights.of(access_class);
-        anything_left = anything_left || (handled & ~lost) != 0;
-        // Before it could be granted, it was denied to every confined program.
-        if (access_class == AccessClass::fs)
-            lost &= ~refer;
-        if (lost != 0)
-            findings.add("kernel-lacks-right", Position{},
-                         fmt::format("this kernel (Landlock ABI {}) cannot restrict {}",
-                                     support.abi,
-                                     fmt::join(names_of_rights(access_class, lost), ", ")),
-                         policy.enforce.compat == Compat::strict
-                             ? "with compat = \"strict\", the policy cannot be used here"
-                             : "it stays unrestricted here");
-    }
-    if (!anything_left)
-        findings.add("kernel-lacks-right", Position{},
-                     fmt::format("this kernel (Landlock ABI {}) can enforce nothing of the policy",
-                                 support.abi),
-                     "it cannot be used here");
 }
 
 } // namespace llexec::lint

@@ -31,9 +31,11 @@ class RuleChecks {
 
     void check(const PathRule& rule) {
         const Files::Facts& facts = files_.facts(rule.path);
-        if (!facts.exists) {
-            std::string message = fmt::format("'{}' cannot be opened: {}", printable(rule.path),
-                                              std::generic_category().message(facts.error));
+        const std::string& refusal = files_.refusal(rule.path);
+        if (!facts.exists || !refusal.empty()) {
+            std::string message =
+                fmt::format("'{}' cannot be opened: {}", printable(rule.path),
+                            facts.exists ? refusal : std::generic_category().message(facts.error));
             if (findings_.policy().enforce.missing_paths == MissingPaths::error)
                 findings_.error(rule.grants, std::move(message),
                                 "create it, or remove the rule, or use missing_paths = \"warn\"");

@@ -21,7 +21,7 @@ constexpr std::array all{
          "an entry of a directory that is named like a policy and is none"},
     Lint{"kernel-lacks-right", warning, "a right that this kernel cannot enforce"},
     Lint{"missing-path", warning, "a rule's path that does not exist"},
-    Lint{"missing-program", warning, "a program of exe that does not exist"},
+    Lint{"missing-program", warning, "a program or directory of [[match]] that does not exist"},
     Lint{"multi-call-program", warning,
          "a program that is several programs, by the name it is called by"},
     Lint{"no-match", note, "a policy that is never attached to anything"},

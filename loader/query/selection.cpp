@@ -16,13 +16,22 @@
 namespace llexec {
 namespace {
 
-// llexecd asks this as well, and waits for no automount: stat_path() for what policies name.
+/// What a policy names, as whoever loads it finds it.
+Result<FileObject> named_object(const std::string& path) {
+    const auto end = walk_named(path);
+    if (!end)
+        return std::unexpected(end.error());
+    struct stat status{};
+    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
+        return system_error(end->below.empty() ? errno : ENOENT, "cannot look at " + path);
+    return FileObject{.device = status.st_dev, .inode = status.st_ino};
+}
 
 bool same_file(const std::string& named, const std::string& file) {
     struct stat status{};
-    const auto other = stat_path(named);
-    return other && ::stat(file.c_str(), &status) == 0 && other->st_dev == status.st_dev &&
-           other->st_ino == status.st_ino;
+    const auto object = named_object(named);
+    return object && ::stat(file.c_str(), &status) == 0 &&
+           *object == FileObject{.device = status.st_dev, .inode = status.st_ino};
 }
 
 bool is_one_of(const std::vector<ExePath>& exes, const std::string& file) {
@@ -35,12 +44,10 @@ bool is_beneath(const std::vector<DirectoryPath>& directories, const std::string
     if (!hierarchy)
         return false;
     return std::ranges::any_of(directories, [&](const DirectoryPath& directory) {
-        const auto status = stat_path(directory.path);
-        if (!status)
-            return false;
-        const FileObject object{.device = status->st_dev, .inode = status->st_ino};
-        return std::any_of(hierarchy->places.begin() + 1, hierarchy->places.end(),
-                           [&](const Hierarchy::Place& place) { return place.object == object; });
+        const auto object = named_object(directory.path);
+        return object &&
+               std::any_of(hierarchy->places.begin() + 1, hierarchy->places.end(),
+                           [&](const Hierarchy::Place& place) { return place.object == *object; });
     });
 }
 
@@ -69,6 +76,20 @@ std::string listed(const std::vector<Element>& elements, Member Element::* membe
     return fmt::format("{}", fmt::join(words, " or "));
 }
 
+/// The paths, each with why it stands for nothing if whoever loads the policy refuses it.
+template<class Named>
+std::string listed_paths(const std::vector<Named>& named) {
+    std::vector<std::string> words;
+    words.reserve(named.size());
+    for (const Named& one : named) {
+        const auto object = named_object(one.path);
+        words.push_back(object || object.error().kind != ErrorKind::policy
+                            ? one.path
+                            : fmt::format("{} ({})", one.path, object.error().reason()));
+    }
+    return fmt::format("{}", fmt::join(words, " or "));
+}
+
 /// exe and exe_beneath must hold for the same file.
 std::string file_mismatch(const MatchBlock& block, const ExecutedFiles& files) {
     if (block.exes.empty() && block.directories.empty())
@@ -79,9 +100,9 @@ std::string file_mismatch(const MatchBlock& block, const ExecutedFiles& files) {
             return {};
     std::vector<std::string> wanted;
     if (!block.exes.empty())
-        wanted.push_back("is not " + listed(block.exes, &ExePath::path));
+        wanted.push_back("is not " + listed_paths(block.exes));
     if (!block.directories.empty())
-        wanted.push_back("is not beneath " + listed(block.directories, &DirectoryPath::path));
+        wanted.push_back("is not beneath " + listed_paths(block.directories));
     return fmt::format("the program {}", fmt::join(wanted, ", or "));
 }
 

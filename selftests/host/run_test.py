@@ -258,6 +258,39 @@ port = [{granted}]
         self.assertEqual(result.returncode, 125)
         self.assertIn("test.toml:5:11: error: '/nowhere' cannot be opened", result.stderr)
 
+    def test_check_finds_what_run_refuses(self):
+        strict = '[enforce]\ncompat = "strict"\n[[ruleset]]\n'
+        fails = '[enforce]\nmissing_paths = "error"\n[[ruleset]]\nhandled_access_fs = ["read_file"]\n' \
+                '[[path_beneath]]\nallowed_access = ["read_file"]\n'
+        foreign = self.root / "foreign"
+        foreign.symlink_to("/etc/passwd")
+        self.addCleanup(foreign.unlink)
+        cases = {
+            "known": (strict + 'handled_access_fs = ["write_file"]\n', True),
+            "number": (strict + 'handled_access_fs = ["write_file", 0x4000000000000000]\n', False),
+            "nothing": ('[[ruleset]]\nhandled_access_fs = [0x4000000000000000]\n', False),
+            "missing": (fails + 'parent = ["/nonexistent/file"]\n', False),
+            "there": (fails + 'parent = ["/etc/passwd", "/"]\n', True),
+            "own link": (fails + f'parent = ["{foreign}", "/"]\n', True),
+        }
+        if ABI < 10:
+            cases["name"] = (strict + 'handled_access_fs = ["write_file"]\nhandled_access_net = ["bind_udp"]\n', False)
+            cases["quiet"] = (strict + 'handled_access_fs = ["write_file"]\nquiet_access_fs = ["write_file"]\n', False)
+        for name, (text, good) in cases.items():
+            with self.subTest(name):
+                policy = self.policy(text, "check")
+                result = self.run_under(policy, "true")
+                self.assertEqual(result.returncode, 0 if good else 125, result.stderr)
+                check = self.plain(self.llexec, "check", policy)
+                self.assertEqual(check.returncode, 0 if good else 4, check.stdout + check.stderr)
+        if os.getuid() == 0:
+            os.chown(foreign, 4711, -1, follow_symlinks=False)
+            policy = self.policy(cases["own link"][0], "check")
+            self.assertEqual(self.run_under(policy, "true").returncode, 125)
+            check = self.plain(self.llexec, "check", policy)
+            self.assertEqual(check.returncode, 4)
+            self.assertIn("a symbolic link of user 4711 leads to /etc/passwd", check.stderr)
+
     def test_exectime_needs_a_kernel_that_has_it_whatever_on_error_says(self):
         if ABI >= 12:
             self.skipTest("this kernel has it")

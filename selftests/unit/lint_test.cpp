@@ -63,18 +63,21 @@ std::string matching(std::string_view exe) {
     return fmt::format("[[match]]\nexe = [\"{}\"]\n", exe);
 }
 
+std::string beneath(std::string_view directory) {
+    return fmt::format("[[match]]\nexe_beneath = [\"{}\"]\n", directory);
+}
+
 std::vector<Diagnostic> findings_of(std::initializer_list<std::string> texts,
-                                    std::optional<KernelSupport> support = support_of_abi(11)) {
+                                    const AccessMasks& rights = rights_of_abi(11)) {
     std::vector<Policy> policies;
     for (const std::string& text : texts)
         policies.push_back(parse_valid(text, fmt::format("p{}.toml", policies.size())));
-    return Linter(support).check(policies);
+    return Linter(rights).check(policies);
 }
 
-std::set<std::string> lints_of(std::initializer_list<std::string> texts,
-                               std::optional<KernelSupport> support = support_of_abi(11)) {
+std::set<std::string> lints_of(std::initializer_list<std::string> texts) {
     std::set<std::string> names;
-    for (const Diagnostic& finding : findings_of(texts, support)) {
+    for (const Diagnostic& finding : findings_of(texts)) {
         REQUIRE(find_lint(finding.lint) != nullptr);
         CHECK(finding.severity == find_lint(finding.lint)->severity);
         names.insert(finding.lint);
@@ -131,13 +134,6 @@ TEST_CASE("rights to create and remove without refer are found") {
     CHECK(lints_of({all(rule(R"(["make_reg", "write_file"])", files / "dir"))}).empty());
 }
 
-TEST_CASE("what this kernel lacks is found, and not asked of no kernel") {
-    const Files files;
-    const std::string text = all(rule(R"(["read_file"])", files / "dir"));
-    CHECK(lints_of({text}, support_of_abi(5)) == Names{"kernel-lacks-right"});
-    CHECK(lints_of({text}, std::nullopt).empty());
-}
-
 TEST_CASE("paths of rules are looked at") {
     const Files files;
     CHECK(lints_of({all(rule(R"(["read_file"])", files / "nothing"))}) == Names{"missing-path"});
@@ -167,15 +163,44 @@ TEST_CASE("what could not be built is an error") {
     CHECK(errors(all(rule(R"(["read_dir"])", files / "dir"))).empty());
     const std::string missing = all(rule(R"(["read_dir"])", files / "nothing"));
     CHECK(errors(missing).empty());
-    CHECK(errors(missing + "[enforce]\nmissing_paths = \"error\"\n").size() == 1);
+    constexpr std::string_view strict = "[enforce]\nmissing_paths = \"error\"\n";
+    CHECK(errors(missing + std::string(strict)).size() == 1);
+    const std::string program = all(matching(files / "nothing"));
+    CHECK(errors(program).empty());
+    CHECK(errors(program + std::string(strict)).size() == 1);
+    const std::string directory = all(beneath(files / "nothing"));
+    CHECK(errors(directory).empty());
+    CHECK(errors(directory + std::string(strict)).size() == 1);
 }
 
-TEST_CASE("a kernel that can enforce nothing of a policy is told") {
-    const auto findings =
-        findings_of({"[[ruleset]]\nhandled_access_net = [\"bind_udp\"]\n"}, support_of_abi(7));
-    CHECK(std::ranges::any_of(findings, [](const Diagnostic& finding) {
-        return finding.message == "this kernel (Landlock ABI 7) can enforce nothing of the policy";
-    }));
+TEST_CASE("what loading leaves out is found") {
+    const Files files;
+    const auto messages = [](const std::string& text) {
+        std::vector<std::string> found;
+        for (const Diagnostic& finding : findings_of({text}))
+            if (finding.lint == "missing-program" || finding.lint == "missing-path")
+                found.push_back(finding.message);
+        return found;
+    };
+    const std::string beneath_file = all(beneath(files / "file"));
+    CHECK(messages(beneath_file) ==
+          std::vector{fmt::format("'{}' is not a directory", files / "file")});
+    CHECK(messages(all(beneath(files / "nothing"))).size() == 1);
+    CHECK(messages(all(beneath(files / "dir"))).empty());
+    const std::string program = all(matching(files / "program-link"));
+    const std::string directory = all(beneath(files / "link"));
+    const std::string path = all(rule(R"(["read_file"])", files / "link"));
+    for (const std::string& text : {program, directory, path})
+        CHECK(messages(text).empty());
+    if (::geteuid() != 0)
+        return; // nobody else gives files away
+    for (const char* const link : {"program-link", "link"})
+        REQUIRE(::lchown((files / link).c_str(), 4711, static_cast<gid_t>(-1)) == 0);
+    for (const std::string& text : {program, directory, path}) {
+        const auto found = messages(text);
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].find("a symbolic link of user 4711 leads to") != std::string::npos);
+    }
 }
 
 TEST_CASE("what the text alone says needs no machine") {
@@ -349,7 +374,7 @@ TEST_CASE("this machine's rescue shell is looked at by check, and by whoever loa
         return lint_rescue_shell(std::span(&policy, 1));
     };
     const auto checking = [](const Policy& policy) {
-        return Linter(support_of_abi(11)).check(std::span(&policy, 1));
+        return Linter(rights_of_abi(11)).check(std::span(&policy, 1));
     };
     CHECK(names(loading(everything)) == Names{"rescue-shell"});
     CHECK(names(checking(everything)).contains("rescue-shell"));

@@ -78,6 +78,25 @@ TEST_CASE("exe is the file, by any of its names") {
           std::vector<std::string>{fmt::format("the program is not {}", files / "bin2/b")});
 }
 
+TEST_CASE("a link that loading does not follow selects nothing, and it is said why") {
+    const Files files;
+    if (::geteuid() != 0)
+        return; // nobody else gives files away
+    const auto reason = [&](const std::string& match) {
+        const Selection selection = select(match, files / "bin/deep/a");
+        return selection.selected ? std::string() : selection.reasons.front();
+    };
+    CHECK(reason(exe(files / "link")).empty());
+    CHECK(reason(beneath(files / "bin-link")).empty());
+    for (const char* const link : {"link", "bin-link"})
+        REQUIRE(::lchown((files / link).c_str(), 4711, static_cast<gid_t>(-1)) == 0);
+    CHECK(reason(exe(files / "link")) ==
+          fmt::format("the program is not {} (a symbolic link of user 4711 leads to {}, which "
+                      "belongs to user 0)",
+                      files / "link", files / "bin/deep/a"));
+    CHECK(reason(beneath(files / "bin-link")).starts_with("the program is not beneath"));
+}
+
 TEST_CASE("a script is selected by its own file and by the interpreter that the kernel executes") {
     const Files files;
     CHECK(select(exe(files / "bin/script"), files / "bin/script").selected);
