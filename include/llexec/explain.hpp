@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// What a policy allows, answered from the rules that enforcement would use.
+// What policies allow, answered from the rules that enforcement would use.
 #pragma once
 
 #include "llexec/access.hpp"
@@ -79,25 +79,31 @@ struct Verdict {
     std::vector<RightVerdict> rights; ///< in the order in which they are checked
 };
 
-/// Answers for one policy and one kernel. The paths of rules are opened once, when it is made.
+/// Answers for policies that are layers of one domain, and for one kernel. The paths of rules are
+/// opened once, when it is made.
 class Explainer {
   public:
-    /// As dry_run(); `policy` must outlive it.
-    [[nodiscard]] static Result<Explainer> make(const Policy& policy, const KernelSupport& support);
+    /// As dry_run() of each policy; `policies` must outlive it.
+    [[nodiscard]] static Result<Explainer> make(std::span<const Policy> policies,
+                                                const KernelSupport& support);
 
-    /// Whether this policy alone allows a request. Symbolic links are followed as the system call
-    /// would. It speaks of Landlock only: not of permissions, nor of file descriptors that a
-    /// program has inherited. Kind system if the path cannot be examined.
-    [[nodiscard]] Result<Verdict> explain(const AccessRequest& request) const;
+    /// What each policy says to a request, in their order: allowed is what all of them allow. One
+    /// that is only observed is no layer: it is judged as if it were one, and counts for no other.
+    /// Symbolic links are followed as the system call would. It speaks of Landlock only: not of
+    /// permissions, nor of file descriptors that a program has inherited. Kind system if the path
+    /// cannot be examined.
+    [[nodiscard]] Result<std::vector<Verdict>> explain(const AccessRequest& request) const;
 
-    [[nodiscard]] const Policy& policy() const { return *policy_; }
+    /// What a policy became.
+    struct Layer {
+        const Policy* policy;
+        DryRun ruleset;
+    };
 
   private:
-    Explainer(const Policy& policy, DryRun ruleset)
-        : policy_(&policy), ruleset_(std::move(ruleset)) {}
+    explicit Explainer(std::vector<Layer> layers) : layers_(std::move(layers)) {}
 
-    const Policy* policy_;
-    DryRun ruleset_;
+    std::vector<Layer> layers_; ///< of each policy
 };
 
 } // namespace llexec

@@ -163,30 +163,25 @@ KernelSupport kernel_for(const ExplainOptions& options) {
 }
 
 /// One access, judged by all policies. nullopt if the error was reported.
-std::optional<bool> explain_one(const AccessRequest& request, std::span<const Explainer> explainers,
-                                Context& context, Json& answers) {
-    bool allowed = true;
-    std::vector<Verdict> verdicts;
-    for (const Explainer& explainer : explainers) {
-        auto verdict = explainer.explain(request);
-        if (!verdict) {
-            fail(context, verdict.error());
-            return std::nullopt;
-        }
-        allowed = allowed && verdict->allowed;
-        verdicts.push_back(std::move(*verdict));
+std::optional<bool> explain_one(const AccessRequest& request, std::span<const Policy> policies,
+                                const Explainer& explainer, Context& context, Json& answers) {
+    const auto verdicts = explainer.explain(request);
+    if (!verdicts) {
+        fail(context, verdicts.error());
+        return std::nullopt;
     }
-    Json policies = Json::array();
+    const bool allowed = std::ranges::all_of(*verdicts, &Verdict::allowed);
+    Json judged = Json::array();
     if (!context.json)
         print_line(stdout, fmt::format("{}: {}", request.text, allowed ? "allowed" : "denied"));
-    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    for (std::size_t i = 0; i < policies.size(); ++i) {
         if (context.json)
-            policies.push_back(verdict_json(explainers[i].policy(), verdicts[i]));
+            judged.push_back(verdict_json(policies[i], (*verdicts)[i]));
         else
-            print_verdict(explainers[i].policy(), verdicts[i]);
+            print_verdict(policies[i], (*verdicts)[i]);
     }
     answers.push_back(
-        {{"access", request.text}, {"allowed", allowed}, {"policies", std::move(policies)}});
+        {{"access", request.text}, {"allowed", allowed}, {"policies", std::move(judged)}});
     return allowed;
 }
 
@@ -196,19 +191,15 @@ void explain(const ExplainOptions& options, const std::vector<AccessRequest>& re
     if (!set)
         return;
     const KernelSupport support = kernel_for(options);
-    std::vector<Explainer> explainers;
-    for (const Policy& policy : set->policies) {
-        auto explainer = Explainer::make(policy, support);
-        if (!explainer) {
-            fail(context, explainer.error());
-            return;
-        }
-        explainers.push_back(std::move(*explainer));
+    const auto explainer = Explainer::make(set->policies, support);
+    if (!explainer) {
+        fail(context, explainer.error());
+        return;
     }
     Json answers = Json::array();
     bool all = true;
     for (const AccessRequest& request : requests) {
-        const auto allowed = explain_one(request, explainers, context, answers);
+        const auto allowed = explain_one(request, set->policies, *explainer, context, answers);
         if (!allowed)
             return;
         all = all && *allowed;

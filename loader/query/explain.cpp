@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Landlock's own decision, made again from the rules of a policy. What it has to agree with is
+// Landlock's own decision, made again from the rules of policies. What it has to agree with is
 // security/landlock/fs.c; a test compares the two.
 #include "llexec/explain.hpp"
 #include "query/hierarchy.hpp"
@@ -14,6 +14,7 @@
 namespace llexec {
 namespace {
 
+using Layer = Explainer::Layer;
 using Target = AccessRequest::Target;
 using Why = RightVerdict::Why;
 
@@ -41,11 +42,17 @@ std::uint64_t removing_right(mode_t mode) {
     return S_ISDIR(mode) ? fs_rights({"remove_dir"}) : fs_rights({"remove_file"});
 }
 
+/// Of one layer of a domain.
 class Judge {
   public:
-    Judge(const Policy& policy, const DryRun& ruleset) : policy_(policy), ruleset_(ruleset) {
-        // A ruleset of filesystem rights denies reparenting also where it does not handle refer.
-        handled_fs_ = ruleset.handled.fs == 0 ? 0 : ruleset.handled.fs | fs_rights({"refer"});
+    Judge(std::span<const Layer> layers, const Layer& own)
+        : policy_(*own.policy), ruleset_(own.ruleset), handled_fs_(own.ruleset.handled.fs) {
+        // A domain that handles filesystem rights denies reparenting in each of its layers.
+        if (std::ranges::any_of(layers, [&](const Layer& layer) {
+                return (&layer == &own || layer.policy->enforce.mode != Mode::observe) &&
+                       layer.ruleset.handled.fs != 0;
+            }))
+            handled_fs_ |= fs_rights({"refer"});
     }
 
     Result<Verdict> judge(const AccessRequest& request) {
@@ -227,15 +234,26 @@ class Judge {
 
 } // namespace
 
-Result<Explainer> Explainer::make(const Policy& policy, const KernelSupport& support) {
-    Result<DryRun> ruleset = dry_run(policy, support);
-    if (!ruleset)
-        return std::unexpected(std::move(ruleset.error()));
-    return Explainer(policy, std::move(*ruleset));
+Result<Explainer> Explainer::make(std::span<const Policy> policies, const KernelSupport& support) {
+    std::vector<Layer> layers;
+    for (const Policy& policy : policies) {
+        Result<DryRun> ruleset = dry_run(policy, support);
+        if (!ruleset)
+            return std::unexpected(std::move(ruleset.error()));
+        layers.push_back({.policy = &policy, .ruleset = std::move(*ruleset)});
+    }
+    return Explainer(std::move(layers));
 }
 
-Result<Verdict> Explainer::explain(const AccessRequest& request) const {
-    return Judge(*policy_, ruleset_).judge(request);
+Result<std::vector<Verdict>> Explainer::explain(const AccessRequest& request) const {
+    std::vector<Verdict> verdicts;
+    for (const Layer& layer : layers_) {
+        Result<Verdict> verdict = Judge(layers_, layer).judge(request);
+        if (!verdict)
+            return std::unexpected(std::move(verdict.error()));
+        verdicts.push_back(std::move(*verdict));
+    }
+    return verdicts;
 }
 
 } // namespace llexec
