@@ -34,6 +34,8 @@ struct AccessRequest {
     std::uint64_t rights = 0;           ///< of the target's class; for rename and link none
     std::uint64_t object_rights = 0;    ///< with `directory`: rights on the new object, too
     std::uint64_t directory_rights = 0; ///< with `object`: these instead, if it is a directory
+    std::uint64_t regular_rights = 0;   ///< of `rights`, asked for on regular files only
+    std::uint64_t device_rights = 0;    ///< of `rights`, asked for on devices only
     std::string path = {};
     std::string new_path = {};
     std::uint16_t port = 0;
@@ -56,8 +58,9 @@ struct AccessVerb {
 
 /// Why one right is granted or not.
 struct RightVerdict {
-    enum class Why {
+    enum class Why { // those that allow come first
         not_handled, ///< allowed: the policy does not restrict it
+        not_asked,   ///< allowed: the kernel does not ask for it on a file of that type
         granted,     ///< allowed: by `grants`
         no_rule,     ///< denied: no rule grants it there
         more_rights, ///< denied (EXDEV): the file would gain this right by moving to `where`
@@ -69,7 +72,7 @@ struct RightVerdict {
     std::string rule = {};           ///< the path of the rule that grants it, as written
     std::optional<Grant> grant = {}; ///< where that rule is written, see Policy::file_of()
 
-    [[nodiscard]] bool allowed() const { return why == Why::not_handled || why == Why::granted; }
+    [[nodiscard]] bool allowed() const { return why < Why::no_rule; }
 };
 
 struct Verdict {

@@ -59,6 +59,8 @@ std::string reason_text(const Policy& policy, const RightVerdict& verdict) {
     switch (verdict.why) {
     case RightVerdict::Why::not_handled:
         return right + ": allowed, the policy does not handle it";
+    case RightVerdict::Why::not_asked:
+        return right + ": allowed, Landlock does not ask for it on a file of that type";
     case RightVerdict::Why::granted:
         return fmt::format("{}: allowed by {}, {}", right, place_of(policy, verdict), verdict.rule);
     case RightVerdict::Why::no_rule:
@@ -102,6 +104,8 @@ std::string_view why_word(RightVerdict::Why why) {
     switch (why) {
     case RightVerdict::Why::not_handled:
         return "not_handled";
+    case RightVerdict::Why::not_asked:
+        return "not_asked";
     case RightVerdict::Why::granted:
         return "granted";
     case RightVerdict::Why::no_rule:

@@ -23,6 +23,8 @@ struct Verb {
     std::string_view object_rights = "";    ///< see AccessRequest
     std::string_view directory_rights = ""; ///< see AccessRequest
     std::string_view source_rights = "";    ///< see AccessRequest
+    std::string_view regular_rights = "";   ///< see AccessRequest
+    std::string_view device_rights = "";    ///< see AccessRequest
 };
 
 // The one place to add a verb.
@@ -40,7 +42,11 @@ constexpr std::array verbs{
     Verb{{"overwrite", "PATH", "open an existing file for writing, and truncate it"},
          Target::object,
          AccessClass::fs,
-         "write_file truncate"},
+         "write_file truncate",
+         "",
+         "",
+         "",
+         "truncate"},
     Verb{{"truncate", "PATH", "change the size, as truncate(2)"},
          Target::object,
          AccessClass::fs,
@@ -52,6 +58,11 @@ constexpr std::array verbs{
     Verb{{"ioctl", "PATH", "open a device for ioctl(2)"},
          Target::object,
          AccessClass::fs,
+         "ioctl_dev",
+         "",
+         "",
+         "",
+         "",
          "ioctl_dev"},
     Verb{{"unix-connect", "PATH", "connect to a socket of a program outside of the domain"},
          Target::object,
@@ -210,6 +221,8 @@ Result<AccessRequest> parse_access(std::string_view text) {
     request.object_rights = mask_of(verb->access_class, verb->object_rights);
     request.directory_rights = mask_of(verb->access_class, verb->directory_rights);
     request.source_rights = mask_of(verb->access_class, verb->source_rights);
+    request.regular_rights = mask_of(verb->access_class, verb->regular_rights);
+    request.device_rights = mask_of(verb->access_class, verb->device_rights);
     const std::string_view argument =
         colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
     if (Result<> set = set_argument(request, *verb, argument); !set)

@@ -42,6 +42,14 @@ std::uint64_t removing_right(mode_t mode) {
     return S_ISDIR(mode) ? fs_rights({"remove_dir"}) : fs_rights({"remove_file"});
 }
 
+/// The rights of a request that the kernel does not ask for on what it is about.
+std::uint64_t not_asked(const AccessRequest& request, const Hierarchy& object) {
+    if (!object.exists)
+        return 0; // it may become anything
+    return (S_ISREG(object.mode) ? 0 : request.regular_rights) |
+           (S_ISCHR(object.mode) || S_ISBLK(object.mode) ? 0 : request.device_rights);
+}
+
 /// Of one layer of a domain.
 class Judge {
   public:
@@ -89,7 +97,7 @@ class Judge {
         verdict_.exists = hierarchy->exists;
         const bool directory = hierarchy->exists && S_ISDIR(hierarchy->mode);
         need(directory && request.directory_rights != 0 ? request.directory_rights : request.rights,
-             *hierarchy, request.path);
+             *hierarchy, request.path, not_asked(request, *hierarchy));
         return finish(EACCES);
     }
 
@@ -165,11 +173,14 @@ class Judge {
         return access;
     }
 
-    void need(std::uint64_t rights, const Hierarchy& hierarchy, const std::string& where) {
+    void need(std::uint64_t rights, const Hierarchy& hierarchy, const std::string& where,
+              std::uint64_t not_asked = 0) {
         for (; rights != 0; rights &= rights - 1) {
             RightVerdict verdict{
                 .access_class = AccessClass::fs, .right = rights & -rights, .where = where};
-            if ((handled_fs_ & verdict.right) == 0)
+            if ((not_asked & verdict.right) != 0)
+                verdict.why = Why::not_asked;
+            else if ((handled_fs_ & verdict.right) == 0)
                 verdict.why = Why::not_handled;
             else
                 find_rule(hierarchy, verdict);

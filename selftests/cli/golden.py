@@ -71,6 +71,7 @@ CASES = {
     "explain-allowed": ["explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd"],
     "explain-layers": ["explain", "--abi", "9", "explain", "read:/etc/passwd", "tcp-bind:80"],
     "explain-layers-refer": ["explain", "--abi", "9", "layers", "rename:/etc/passwd:/usr/x", "rename:/etc/passwd:/etc/x"],
+    "explain-types": ["explain", "--abi", "9", "explain/web.toml", "overwrite:/dev/null", "ioctl:/etc/passwd", "ioctl:/dev/null"],
     "explain-json": ["--json", "explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd", "tcp-connect:80"],
     "explain-unknown": ["explain", "explain/web.toml", "reed:/etc/passwd"],
     "explain-quoted": ["explain", "--abi", "9", "explain/web.toml", "write:/nonexistent/\"a\\${b}"],

@@ -84,7 +84,7 @@ int with_inet(int type, std::uint16_t port, int (*use)(int, const sockaddr*, soc
 }
 
 int device_ioctl(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return not_tried; // reading is denied
     int value = 0;
@@ -284,10 +284,15 @@ std::string random_access(Random& random, const Tree& tree, const std::string& v
                          : random.one_in(3) ? random.pick(others)
                                             : random.pick({"a/b", "a/b/c", "d/e", "d"}));
     };
+    const auto of_any_type = [&] {
+        return random.one_in(3)   ? "/dev/null"
+               : random.one_in(2) ? tree.path("d/fifo")
+                                  : tree.path(random.pick(files));
+    };
     if (verb == "signal" || verb == "unix-abstract")
         return verb;
     if (verb == "ioctl")
-        return "ioctl:/dev/null";
+        return verb + ":" + (random.one_in(4) ? of_any_type() : "/dev/null");
     if (verb == "unix-connect")
         return verb + ":" + tree.path("d/s");
     if (verb.starts_with("tcp") || verb.starts_with("udp"))
@@ -304,7 +309,9 @@ std::string random_access(Random& random, const Tree& tree, const std::string& v
     if (verb == "link")
         return fmt::format("{}:{}:{}", verb, tree.path(random.pick(files)),
                            in(random.pick(directories), "new"));
-    if (verb == "write" || verb == "overwrite" || verb == "truncate" || verb == "exec")
+    if (verb == "overwrite")
+        return verb + ":" + of_any_type();
+    if (verb == "write" || verb == "truncate" || verb == "exec")
         return verb + ":" + tree.path(random.pick(files));
     return verb + ":" + in(random.pick(directories), "new");
 }
