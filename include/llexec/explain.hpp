@@ -58,17 +58,19 @@ struct AccessVerb {
 
 /// Why one right is granted or not.
 struct RightVerdict {
-    enum class Why { // those that allow come first
-        not_handled, ///< allowed: the policy does not restrict it
-        not_asked,   ///< allowed: the kernel does not ask for it on a file of that type
-        granted,     ///< allowed: by `grants`
-        no_rule,     ///< denied: no rule grants it there
-        more_rights, ///< denied (EXDEV): the file would gain this right by moving to `where`
+    enum class Why {   // those that allow come first
+        not_handled,   ///< allowed: the policy does not restrict it
+        not_asked,     ///< allowed: the kernel does not ask for it on a file of that type
+        granted,       ///< allowed: by `grant`
+        no_rule,       ///< denied: no rule grants it there
+        more_rights,   ///< denied (EXDEV): the file would gain this right by moving to `where`
+        kernel_denies, ///< denied: that kernel has no right that would allow it
     };
     AccessClass access_class = AccessClass::fs;
     std::uint64_t right = 0; ///< one bit
     Why why = Why::no_rule;
-    std::string where = {};          ///< path or port that it was needed on; empty for scopes
+    std::string where = {};          ///< path or port that it was needed on, instead of a path that
+                                     ///< does not exist what is above it; empty for scopes
     std::string rule = {};           ///< the path of the rule that grants it, as written
     std::optional<Grant> grant = {}; ///< where that rule is written, see Policy::file_of()
 
@@ -103,10 +105,15 @@ class Explainer {
         DryRun ruleset;
     };
 
-  private:
-    explicit Explainer(std::vector<Layer> layers) : layers_(std::move(layers)) {}
+    /// Of each policy, in their order.
+    [[nodiscard]] std::span<const Layer> layers() const { return layers_; }
 
-    std::vector<Layer> layers_; ///< of each policy
+  private:
+    Explainer(std::vector<Layer> layers, std::uint64_t kernel_fs)
+        : layers_(std::move(layers)), kernel_fs_(kernel_fs) {}
+
+    std::vector<Layer> layers_;
+    std::uint64_t kernel_fs_; ///< the filesystem rights of the kernel
 };
 
 } // namespace llexec

@@ -54,7 +54,7 @@ std::string right_text(const RightVerdict& verdict) {
                        verdict.access_class == AccessClass::net ? "port " : "", verdict.where);
 }
 
-std::string reason_text(const Policy& policy, const RightVerdict& verdict) {
+std::string reason_text(const Policy& policy, const RightVerdict& verdict, int abi) {
     std::string right = right_text(verdict);
     switch (verdict.why) {
     case RightVerdict::Why::not_handled:
@@ -68,7 +68,9 @@ std::string reason_text(const Policy& policy, const RightVerdict& verdict) {
                    ? right + ": denied, the policy handles it, and scopes have no rules"
                    : right + ": denied, no rule grants it";
     case RightVerdict::Why::more_rights:
-        return fmt::format("{}: denied, the file would gain this right by moving there", right);
+        return right + ": denied, the file would gain this right by moving there";
+    case RightVerdict::Why::kernel_denies:
+        return fmt::format("{}: denied, a kernel of Landlock ABI {} denies it always", right, abi);
     }
     return right;
 }
@@ -81,9 +83,9 @@ std::string parent_text(std::string_view path) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// What would allow it; empty if no rule could.
+/// What would allow it; empty if nothing could.
 std::string advice_text(const RightVerdict& verdict) {
-    if (verdict.allowed())
+    if (verdict.allowed() || verdict.why == RightVerdict::Why::kernel_denies)
         return {};
     if (verdict.why == RightVerdict::Why::more_rights)
         return fmt::format("grant {} where it comes from, too", right_name(verdict));
@@ -112,6 +114,8 @@ std::string_view why_word(RightVerdict::Why why) {
         return "no_rule";
     case RightVerdict::Why::more_rights:
         return "more_rights";
+    case RightVerdict::Why::kernel_denies:
+        return "kernel_denies";
     }
     return "";
 }
@@ -146,14 +150,14 @@ std::string_view error_word(int error) {
     return error == EXDEV ? " (EXDEV)" : error == EPERM ? " (EPERM)" : " (EACCES)";
 }
 
-void print_verdict(const Policy& policy, const Verdict& verdict) {
+void print_verdict(const Policy& policy, const Verdict& verdict, int abi) {
     print_line(stdout,
                fmt::format("  {}: {}{}", policy.name, verdict.allowed ? "allowed" : "denied",
                            verdict.allowed ? "" : error_word(verdict.error)));
     if (!verdict.exists)
         print_line(stdout, "    it does not exist: judged by what is above it");
     for (const RightVerdict& right : verdict.rights) {
-        print_line(stdout, "    " + reason_text(policy, right));
+        print_line(stdout, "    " + reason_text(policy, right, abi));
         if (const std::string advice = advice_text(right); !advice.empty())
             print_line(stdout, "      would be allowed by " + advice);
     }
@@ -168,7 +172,8 @@ KernelSupport kernel_for(const ExplainOptions& options) {
 
 /// One access, judged by all policies. nullopt if the error was reported.
 std::optional<bool> explain_one(const AccessRequest& request, std::span<const Policy> policies,
-                                const Explainer& explainer, Context& context, Json& answers) {
+                                const Explainer& explainer, int abi, Context& context,
+                                Json& answers) {
     const auto verdicts = explainer.explain(request);
     if (!verdicts) {
         fail(context, verdicts.error());
@@ -182,11 +187,19 @@ std::optional<bool> explain_one(const AccessRequest& request, std::span<const Po
         if (context.json)
             judged.push_back(verdict_json(policies[i], (*verdicts)[i]));
         else
-            print_verdict(policies[i], (*verdicts)[i]);
+            print_verdict(policies[i], (*verdicts)[i], abi);
     }
     answers.push_back(
         {{"access", request.text}, {"allowed", allowed}, {"policies", std::move(judged)}});
     return allowed;
+}
+
+/// What the rulesets do not have of what the policies ask for.
+std::vector<Diagnostic> notes_of(const Explainer& explainer) {
+    std::vector<Diagnostic> notes;
+    for (const Explainer::Layer& layer : explainer.layers())
+        notes.insert(notes.end(), layer.ruleset.notes.begin(), layer.ruleset.notes.end());
+    return notes;
 }
 
 void explain(const ExplainOptions& options, const std::vector<AccessRequest>& requests,
@@ -200,16 +213,23 @@ void explain(const ExplainOptions& options, const std::vector<AccessRequest>& re
         fail(context, explainer.error());
         return;
     }
+    const std::vector<Diagnostic> notes = notes_of(*explainer);
+    if (!context.json)
+        for (const Diagnostic& note : notes)
+            print_text(stderr, note);
     Json answers = Json::array();
     bool all = true;
     for (const AccessRequest& request : requests) {
-        const auto allowed = explain_one(request, set->policies, *explainer, context, answers);
+        const auto allowed =
+            explain_one(request, set->policies, *explainer, support.abi, context, answers);
         if (!allowed)
             return;
         all = all && *allowed;
     }
     if (context.json)
-        print_json(stdout, Json{{"landlock_abi", support.abi}, {"answers", std::move(answers)}});
+        print_json(stdout, Json{{"landlock_abi", support.abi},
+                                {"answers", std::move(answers)},
+                                {"diagnostics", to_json(notes)}});
     context.exit = all ? ExitCode::ok : ExitCode::negative;
 }
 

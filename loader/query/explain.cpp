@@ -53,8 +53,9 @@ std::uint64_t not_asked(const AccessRequest& request, const Hierarchy& object) {
 /// Of one layer of a domain.
 class Judge {
   public:
-    Judge(std::span<const Layer> layers, const Layer& own)
-        : policy_(*own.policy), ruleset_(own.ruleset), handled_fs_(own.ruleset.handled.fs) {
+    Judge(std::span<const Layer> layers, const Layer& own, std::uint64_t kernel_fs)
+        : policy_(*own.policy), ruleset_(own.ruleset), kernel_fs_(kernel_fs),
+          handled_fs_(own.ruleset.handled.fs) {
         // A domain that handles filesystem rights denies reparenting in each of its layers.
         if (std::ranges::any_of(layers, [&](const Layer& layer) {
                 return (&layer == &own || layer.policy->enforce.mode != Mode::observe) &&
@@ -97,7 +98,7 @@ class Judge {
         verdict_.exists = hierarchy->exists;
         const bool directory = hierarchy->exists && S_ISDIR(hierarchy->mode);
         need(directory && request.directory_rights != 0 ? request.directory_rights : request.rights,
-             *hierarchy, request.path, not_asked(request, *hierarchy));
+             *hierarchy, where_of(*hierarchy, request.path), not_asked(request, *hierarchy));
         return finish(EACCES);
     }
 
@@ -107,10 +108,16 @@ class Judge {
         if (!directory)
             return std::unexpected(directory.error());
         verdict_.exists = directory->exists;
-        need(request.rights, *directory, directory_of(path));
+        const std::string where = where_of(*directory, directory_of(path));
+        need(request.rights, *directory, where);
         // A new file has the rights of its directory.
-        need(request.object_rights, *directory, directory_of(path));
+        need(request.object_rights, *directory, where);
         return finish(EACCES);
+    }
+
+    /// A rule on what is not there is left out, so that the place to name is above it.
+    static std::string where_of(const Hierarchy& hierarchy, const std::string& asked) {
+        return hierarchy.exists ? asked : hierarchy.places.front().path;
     }
 
     /// Landlock's current_check_refer_path().
@@ -182,6 +189,8 @@ class Judge {
                 verdict.why = Why::not_asked;
             else if ((handled_fs_ & verdict.right) == 0)
                 verdict.why = Why::not_handled;
+            else if ((kernel_fs_ & verdict.right) == 0)
+                verdict.why = Why::kernel_denies;
             else
                 find_rule(hierarchy, verdict);
             verdict_.rights.push_back(std::move(verdict));
@@ -239,6 +248,7 @@ class Judge {
 
     const Policy& policy_;
     const DryRun& ruleset_;
+    std::uint64_t kernel_fs_;
     std::uint64_t handled_fs_;
     Verdict verdict_;
 };
@@ -253,13 +263,13 @@ Result<Explainer> Explainer::make(std::span<const Policy> policies, const Kernel
             return std::unexpected(std::move(ruleset.error()));
         layers.push_back({.policy = &policy, .ruleset = std::move(*ruleset)});
     }
-    return Explainer(std::move(layers));
+    return Explainer(std::move(layers), support.rights.fs);
 }
 
 Result<std::vector<Verdict>> Explainer::explain(const AccessRequest& request) const {
     std::vector<Verdict> verdicts;
     for (const Layer& layer : layers_) {
-        Result<Verdict> verdict = Judge(layers_, layer).judge(request);
+        Result<Verdict> verdict = Judge(layers_, layer, kernel_fs_).judge(request);
         if (!verdict)
             return std::unexpected(std::move(verdict.error()));
         verdicts.push_back(std::move(*verdict));

@@ -11,6 +11,7 @@ import difflib
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent / "data"
@@ -74,7 +75,9 @@ CASES = {
     "explain-types": ["explain", "--abi", "9", "explain/web.toml", "overwrite:/dev/null", "ioctl:/etc/passwd", "ioctl:/dev/null"],
     "explain-json": ["--json", "explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd", "tcp-connect:80"],
     "explain-unknown": ["explain", "explain/web.toml", "reed:/etc/passwd"],
-    "explain-quoted": ["explain", "--abi", "9", "explain/web.toml", "write:/nonexistent/\"a\\${b}"],
+    "explain-missing": ["explain", "--abi", "9", "missing", "read:/nonexistent/shop", "read:/etc/nonexistent/a/b"],
+    "explain-missing-json": ["--json", "explain", "--abi", "9", "missing", "read:/nonexistent/shop"],
+    "explain-refer-lacking": ["explain", "--abi", "1", "layers/files.toml", "rename:/etc/passwd:/usr/x"],
     "explain-no-access": ["explain", "explain/web.toml"],
     "explain-relative": ["explain", "explain/web.toml", "read:etc"],
     "match-none": ["match", "--policies", "explain", "--user", "0", "--cgroup", "/", "/usr/bin/env", "--policies", "set"],
@@ -141,6 +144,15 @@ def full_device(llexec):
     return all(result.returncode == 1 and "cannot write" in result.stderr for result in results)
 
 
+def quoted_advice(llexec):
+    """A path in an advice is as it has to be written in a policy."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory).resolve() / "\"a\\${b}"
+        path.touch()
+        shown = run(llexec, ["explain", "--abi", "9", "explain/web.toml", f"write:{path}"], capture_output=True)
+        return f'parent = ["{path.parent}/\\"a\\\\$${{b}}"]' in shown.stdout
+
+
 def help_names_all(llexec):
     shown = run(llexec, ["--help"], capture_output=True)
     return shown.returncode == 0 and all(word in shown.stdout for word in ("check", "run", "--json", "--version"))
@@ -150,6 +162,7 @@ def main():
     llexec, update = pathlib.Path(sys.argv[1]).resolve(), "--update" in sys.argv[2:]
     results = {name: compare(llexec, name, arguments, update) for name, arguments in CASES.items()}
     results["full device"] = full_device(llexec)
+    results["quoted advice"] = quoted_advice(llexec)
     results["help"] = help_names_all(llexec)
     stale = {path.name for path in (HERE / "golden").iterdir()} - set(CASES)
     if stale:
