@@ -60,6 +60,7 @@ struct AccessVerb {
 struct RightVerdict {
     enum class Why {   // those that allow come first
         not_handled,   ///< allowed: the policy does not restrict it
+        kernel_lacks,  ///< allowed: the policy handles it, and that kernel cannot restrict it
         not_asked,     ///< allowed: the kernel does not ask for it on a file of that type
         granted,       ///< allowed: by `grant`
         no_rule,       ///< denied: no rule grants it there

@@ -59,6 +59,9 @@ std::string reason_text(const Policy& policy, const RightVerdict& verdict, int a
     switch (verdict.why) {
     case RightVerdict::Why::not_handled:
         return right + ": allowed, the policy does not handle it";
+    case RightVerdict::Why::kernel_lacks:
+        return fmt::format("{}: allowed, a kernel of Landlock ABI {} cannot restrict it", right,
+                           abi);
     case RightVerdict::Why::not_asked:
         return right + ": allowed, Landlock does not ask for it on a file of that type";
     case RightVerdict::Why::granted:
@@ -106,6 +109,8 @@ std::string_view why_word(RightVerdict::Why why) {
     switch (why) {
     case RightVerdict::Why::not_handled:
         return "not_handled";
+    case RightVerdict::Why::kernel_lacks:
+        return "kernel_lacks";
     case RightVerdict::Why::not_asked:
         return "not_asked";
     case RightVerdict::Why::granted:

@@ -188,13 +188,19 @@ class Judge {
             if ((not_asked & verdict.right) != 0)
                 verdict.why = Why::not_asked;
             else if ((handled_fs_ & verdict.right) == 0)
-                verdict.why = Why::not_handled;
+                verdict.why = why_free(verdict);
             else if ((kernel_fs_ & verdict.right) == 0)
                 verdict.why = Why::kernel_denies;
             else
                 find_rule(hierarchy, verdict);
             verdict_.rights.push_back(std::move(verdict));
         }
+    }
+
+    /// Of what the ruleset does not handle.
+    [[nodiscard]] Why why_free(const RightVerdict& verdict) const {
+        return (policy_.handled.of(verdict.access_class) & verdict.right) == 0 ? Why::not_handled
+                                                                               : Why::kernel_lacks;
     }
 
     /// The nearest rule that grants it.
@@ -226,7 +232,7 @@ class Judge {
                                  .where = std::to_string(port)};
             const auto rule = ruleset_.ports.find(port);
             if ((ruleset_.handled.net & verdict.right) == 0) {
-                verdict.why = Why::not_handled;
+                verdict.why = why_free(verdict);
             } else if (rule != ruleset_.ports.end() && (rule->second & verdict.right) != 0) {
                 verdict.why = Why::granted;
                 verdict.rule = verdict.where;
@@ -239,11 +245,10 @@ class Judge {
     }
 
     void judge_scope(const AccessRequest& request) {
-        verdict_.rights.push_back({.access_class = AccessClass::scope,
-                                   .right = request.rights,
-                                   .why = (ruleset_.handled.scoped & request.rights) == 0
-                                              ? Why::not_handled
-                                              : Why::no_rule});
+        RightVerdict verdict{.access_class = AccessClass::scope, .right = request.rights};
+        if ((ruleset_.handled.scoped & request.rights) == 0)
+            verdict.why = why_free(verdict);
+        verdict_.rights.push_back(std::move(verdict));
     }
 
     const Policy& policy_;

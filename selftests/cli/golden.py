@@ -72,6 +72,8 @@ CASES = {
     "explain-allowed": ["explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd"],
     "explain-layers": ["explain", "--abi", "9", "explain", "read:/etc/passwd", "tcp-bind:80"],
     "explain-layers-refer": ["explain", "--abi", "9", "layers", "rename:/etc/passwd:/usr/x", "rename:/etc/passwd:/etc/x"],
+    "explain-lacking": ["explain", "--abi", "3", "explain/web.toml", "tcp-connect:443", "signal", "ioctl:/dev/null"],
+    "explain-lacking-json": ["--json", "explain", "--abi", "3", "explain/web.toml", "tcp-connect:443"],
     "explain-types": ["explain", "--abi", "9", "explain/web.toml", "overwrite:/dev/null", "ioctl:/etc/passwd", "ioctl:/dev/null"],
     "explain-json": ["--json", "explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd", "tcp-connect:80"],
     "explain-unknown": ["explain", "explain/web.toml", "reed:/etc/passwd"],
