@@ -54,14 +54,15 @@ std::uint64_t not_asked(const AccessRequest& request, const Hierarchy& object) {
 class Judge {
   public:
     Judge(std::span<const Layer> layers, const Layer& own, std::uint64_t kernel_fs)
-        : policy_(*own.policy), ruleset_(own.ruleset), kernel_fs_(kernel_fs),
-          handled_fs_(own.ruleset.handled.fs) {
+        : policy_(*own.policy), ruleset_(own.ruleset), kernel_fs_(kernel_fs) {
+        for (const Layer& layer : layers)
+            if (&layer == &own || layer.policy->enforce.mode != Mode::observe)
+                domain_.push_back(&layer.ruleset);
         // A domain that handles filesystem rights denies reparenting in each of its layers.
-        if (std::ranges::any_of(layers, [&](const Layer& layer) {
-                return (&layer == &own || layer.policy->enforce.mode != Mode::observe) &&
-                       layer.ruleset.handled.fs != 0;
-            }))
-            handled_fs_ |= fs_rights({"refer"});
+        if (std::ranges::any_of(domain_,
+                                [](const DryRun* ruleset) { return ruleset->handled.fs != 0; }))
+            always_handled_ = fs_rights({"refer"});
+        handled_fs_ = ruleset_.handled.fs | always_handled_;
     }
 
     Result<Verdict> judge(const AccessRequest& request) {
@@ -150,7 +151,8 @@ class Judge {
             const std::size_t before = verdict_.rights.size();
             need(fs_rights({"refer"}), old_directory, from);
             need(fs_rights({"refer"}), *new_directory, to);
-            check_gain(*old_object, *new_directory, to);
+            if (!grants_all(old_directory) || !grants_all(*new_directory))
+                check_gain(*old_object, *new_directory, to);
             reparented =
                 std::ranges::all_of(verdict_.rights.begin(),
                                     verdict_.rights.begin() + static_cast<std::ptrdiff_t>(before),
@@ -161,7 +163,16 @@ class Judge {
 
     /// A file must not gain rights by standing elsewhere.
     void check_gain(const Hierarchy& object, const Hierarchy& directory, const std::string& where) {
-        std::uint64_t gained = granted(directory) & ~granted(object) & ruleset_.handled.fs;
+        // The kernel compares the two at each place before it looks at the rule there, and begins
+        // at the root of the mount with what is granted up to there. So on any other mount than the
+        // real root's, the rule on the real root comes too late to level them.
+        const auto compared = [&](std::span<const Hierarchy::Place> places) {
+            return directory.places.front().mount == directory.places.back().mount
+                       ? places
+                       : places.first(places.size() - 1);
+        };
+        std::uint64_t gained = granted(ruleset_, compared(directory.places)) &
+                               ~granted(ruleset_, compared(object.places)) & ruleset_.handled.fs;
         if (!S_ISDIR(object.mode))
             gained &= file_rights();
         for (; gained != 0; gained &= gained - 1)
@@ -171,10 +182,18 @@ class Judge {
                                        .where = where});
     }
 
-    [[nodiscard]] std::uint64_t granted(const Hierarchy& hierarchy) const {
+    /// Whether nothing at all is denied there, by any layer. Then there is nothing to be gained.
+    [[nodiscard]] bool grants_all(const Hierarchy& hierarchy) const {
+        return std::ranges::all_of(domain_, [&](const DryRun* ruleset) {
+            return ((ruleset->handled.fs | always_handled_) &
+                    ~granted(*ruleset, hierarchy.places)) == 0;
+        });
+    }
+
+    static std::uint64_t granted(const DryRun& ruleset, std::span<const Hierarchy::Place> places) {
         std::uint64_t access = 0;
-        for (const Hierarchy::Place& place : hierarchy.places)
-            for (const DryRun::Rule& rule : ruleset_.rules)
+        for (const Hierarchy::Place& place : places)
+            for (const DryRun::Rule& rule : ruleset.rules)
                 if (rule.object == place.object)
                     access |= rule.access;
         return access;
@@ -254,7 +273,9 @@ class Judge {
     const Policy& policy_;
     const DryRun& ruleset_;
     std::uint64_t kernel_fs_;
-    std::uint64_t handled_fs_;
+    std::vector<const DryRun*> domain_; ///< the rulesets of all layers
+    std::uint64_t always_handled_ = 0;  ///< whatever a ruleset of the domain says
+    std::uint64_t handled_fs_ = 0;
     Verdict verdict_;
 };
 

@@ -5,20 +5,26 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 namespace llexec {
 namespace {
 
 Result<> add_place(const std::string& path, Hierarchy& hierarchy) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) < 0)
+    struct statx status{};
+    if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+                STATX_TYPE | STATX_MODE | STATX_INO | STATX_MNT_ID, &status) < 0)
         return system_error(errno, fmt::format("cannot stat '{}'", path));
     if (hierarchy.places.empty())
-        hierarchy.mode = status.st_mode;
+        hierarchy.mode = status.stx_mode;
     hierarchy.places.push_back(
-        {.object = {.device = status.st_dev, .inode = status.st_ino}, .path = path});
+        {.object = {.device = makedev(status.stx_dev_major, status.stx_dev_minor),
+                    .inode = status.stx_ino},
+         .path = path,
+         .mount = status.stx_mnt_id});
     return {};
 }
 

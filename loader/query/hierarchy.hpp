@@ -6,6 +6,7 @@
 #include "llexec/landlock.hpp"
 #include "llexec/result.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct Hierarchy {
     struct Place {
         FileObject object;
         std::string path;
+        std::uint64_t mount = 0; ///< the ID of the mount that it is on
     };
     std::vector<Place> places; ///< from the object up; never empty
     mode_t mode = 0;           ///< of the object

@@ -18,8 +18,10 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <sched.h>
 #include <span>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -156,13 +158,28 @@ int perform(const std::string& verb, const AccessRequest& request) {
     return not_tried;
 }
 
+/// Lets this process mount, which it does in namespaces of its own from then on. An errno value or
+/// 0.
+int enter_namespaces() {
+    const std::string user = fmt::format("{0} {0} 1", ::geteuid());
+    const std::string group = fmt::format("{0} {0} 1", ::getegid());
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+        return errno;
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << user;
+    std::ofstream("/proc/self/gid_map") << group;
+    return result_of(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
+}
+
 /// A small tree, with something of everything in it.
 class Tree {
   public:
-    Tree() {
+    /// On a file system of its own, if it is `mounted`.
+    explicit Tree(bool mounted = false) : mounted_(mounted) {
         std::string name = (fs::temp_directory_path() / "llexec-explain-XXXXXX").string();
         REQUIRE(::mkdtemp(name.data()) != nullptr);
         root_ = fs::canonical(name);
+        REQUIRE((!mounted || ::mount("none", root_.c_str(), "tmpfs", 0, nullptr) == 0));
         socket_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         abstract_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bind_to(abstract_, abstract_name);
@@ -173,6 +190,8 @@ class Tree {
     ~Tree() {
         ::close(socket_);
         ::close(abstract_);
+        if (mounted_)
+            ::umount2(root_.c_str(), MNT_DETACH);
         std::error_code ignored;
         fs::remove_all(root_, ignored);
     }
@@ -204,6 +223,7 @@ class Tree {
         REQUIRE(::listen(fd, 4096) == 0);
     }
 
+    bool mounted_;
     fs::path root_;
     int socket_ = -1;
     int abstract_ = -1;
@@ -212,6 +232,7 @@ class Tree {
 const std::vector<std::string> directories{"", "a", "a/b", "a/b/c", "d", "d/e", "a/link"};
 const std::vector<std::string> files{"f",       "a/f", "a/b/f", "a/b/c/f",   "a/b/c/g",
                                      "a/flink", "d/f", "d/e/f", "a/link/e/f"};
+const std::vector<std::string> above{"/", ".."};
 const std::vector<std::string> others{"d/fifo", "a/link"};
 
 class Random {
@@ -248,7 +269,9 @@ Policy random_policy(Random& random, const Tree& tree, const KernelSupport& supp
     if (policy.handled.empty())
         policy.handled.fs = 4;
     for (int i = random.number(0, 6); i > 0; --i) {
-        const std::string& where = random.one_in(3) ? random.pick(files) : random.pick(directories);
+        const std::string where = random.one_in(6)   ? random.pick(above)
+                                  : random.one_in(3) ? random.pick(files)
+                                                     : random.pick(directories);
         std::uint64_t access = random.subset(policy.handled.fs, random.number(2, 8));
         if (std::ranges::find(files, where) != files.end())
             access |= policy.handled.fs & file_rights() & -(policy.handled.fs & file_rights());
@@ -401,29 +424,10 @@ int error_of(const Explainer& explainer, const AccessRequest& request) {
     return error;
 }
 
-} // namespace
-
-TEST_CASE("explain says what the kernel does") {
+/// Random accesses of these verbs, under random policies.
+void compare_with_kernel(Tree& tree, Random& random, const std::vector<std::string>& verbs) {
     const auto support = query_kernel_support();
     REQUIRE(support.has_value());
-    Tree tree;
-    Random random(20260501);
-
-    // What cannot be done without a policy either (mknod(2) as an ordinary user) says nothing.
-    std::vector<std::string> verbs;
-    for (const AccessVerb& verb : access_verbs()) {
-        const auto request = parse_access(random_access(random, tree, std::string(verb.name)));
-        REQUIRE(request.has_value());
-        const Asked asked{.verb = std::string(verb.name), .request = *request};
-        const int result = perform_confined({}, std::span(&asked, 1)).front();
-        tree.make();
-        if (result != not_tried && result != EPERM && result != EACCES)
-            verbs.emplace_back(verb.name);
-        else
-            WARN("without a policy, " << verb.name << " gives error " << result << ": left out");
-    }
-    CHECK(verbs.size() >= access_verbs().size() - 2);
-
     std::map<std::string, std::pair<int, int>, std::less<>> answers; // allowed, denied
     const auto compare = [&](std::span<const Policy> policies, std::span<const Asked> accesses) {
         const auto explainer = Explainer::make(policies, *support);
@@ -490,4 +494,38 @@ TEST_CASE("explain says what the kernel does") {
         if (request->rights == 0 || (support->rights.of(access_class) & request->rights) != 0)
             CHECK(answers[verb].second > 0);
     }
+}
+
+} // namespace
+
+TEST_CASE("explain says what the kernel does") {
+    Tree tree;
+    Random random(20260501);
+
+    // What cannot be done without a policy either (mknod(2) as an ordinary user) says nothing.
+    std::vector<std::string> verbs;
+    for (const AccessVerb& verb : access_verbs()) {
+        const auto request = parse_access(random_access(random, tree, std::string(verb.name)));
+        REQUIRE(request.has_value());
+        const Asked asked{.verb = std::string(verb.name), .request = *request};
+        const int result = perform_confined({}, std::span(&asked, 1)).front();
+        tree.make();
+        if (result != not_tried && result != EPERM && result != EACCES)
+            verbs.emplace_back(verb.name);
+        else
+            WARN("without a policy, " << verb.name << " gives error " << result << ": left out");
+    }
+    CHECK(verbs.size() >= access_verbs().size() - 2);
+    compare_with_kernel(tree, random, verbs);
+}
+
+// The last one: the process stays in its namespaces.
+TEST_CASE("explain says what the kernel does on another mount than the root's") {
+    if (const int error = enter_namespaces(); error != 0) {
+        WARN("skipped, nothing can be mounted here: " << std::strerror(error));
+        return;
+    }
+    Tree tree(true);
+    Random random(20261127);
+    compare_with_kernel(tree, random, {"rename", "link"});
 }
