@@ -143,7 +143,9 @@ Json verdict_json(const Policy& policy, const Verdict& verdict) {
             json["advice"] = advice;
         rights.push_back(std::move(json));
     }
-    Json json{{"policy", policy.name}, {"allowed", verdict.allowed}};
+    Json json{{"policy", policy.name},
+              {"observe", policy.enforce.mode == Mode::observe},
+              {"allowed", verdict.allowed}};
     if (!verdict.allowed)
         json["errno"] = verdict.error;
     json["exists"] = verdict.exists;
@@ -156,9 +158,10 @@ std::string_view error_word(int error) {
 }
 
 void print_verdict(const Policy& policy, const Verdict& verdict, int abi) {
-    print_line(stdout,
-               fmt::format("  {}: {}{}", policy.name, verdict.allowed ? "allowed" : "denied",
-                           verdict.allowed ? "" : error_word(verdict.error)));
+    print_line(stdout, fmt::format("  {}{}: {}{}", policy.name,
+                                   policy.enforce.mode == Mode::observe ? " (observed only)" : "",
+                                   verdict.allowed ? "allowed" : "denied",
+                                   verdict.allowed ? "" : error_word(verdict.error)));
     if (!verdict.exists)
         print_line(stdout, "    it does not exist: judged by what is above it");
     for (const RightVerdict& right : verdict.rights) {

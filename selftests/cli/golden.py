@@ -75,6 +75,8 @@ CASES = {
     "explain-lacking": ["explain", "--abi", "3", "explain/web.toml", "tcp-connect:443", "signal", "ioctl:/dev/null"],
     "explain-lacking-json": ["--json", "explain", "--abi", "3", "explain/web.toml", "tcp-connect:443"],
     "explain-types": ["explain", "--abi", "9", "explain/web.toml", "overwrite:/dev/null", "ioctl:/etc/passwd", "ioctl:/dev/null"],
+    "explain-observed": ["explain", "--abi", "9", "observed", "read:/etc/passwd", "rename:/etc/passwd:/usr/x"],
+    "explain-observed-json": ["--json", "explain", "--abi", "9", "observed", "read:/etc/passwd"],
     "explain-json": ["--json", "explain", "--abi", "9", "explain/web.toml", "read:/etc/passwd", "tcp-connect:80"],
     "explain-unknown": ["explain", "explain/web.toml", "reed:/etc/passwd"],
     "explain-missing": ["explain", "--abi", "9", "missing", "read:/nonexistent/shop", "read:/etc/nonexistent/a/b"],
