@@ -16,8 +16,8 @@ namespace llexec {
 struct AccessDifference {
     AccessClass access_class = AccessClass::fs;
     std::uint64_t rights = 0; ///< not 0
-    std::string where = {}; ///< beneath this path, or on this port; empty: everywhere that no other
-                            ///< difference names
+    std::string where = {}; ///< beneath this path, or on this port; empty: on all ports, or a scope
+    std::vector<std::string> except = {}; ///< not beneath these paths, or not on these ports
 };
 
 struct PolicyDifference {
@@ -28,8 +28,10 @@ struct PolicyDifference {
 };
 
 /// Compares by meaning: what is handled and what the rules above each path grant, not how that is
-/// written. Paths that lead to the same place through symbolic links are the same; those that do
-/// not exist are compared as text. [[match]] and [enforce] are not looked at.
+/// written. A right differs at exactly the places that the differences with it name. One that is
+/// not handled counts as granted on "/", where all paths are beneath. Paths that lead to the same
+/// place through symbolic links are the same; those that do not exist are compared as text.
+/// [[match]] and [enforce] are not looked at.
 [[nodiscard]] PolicyDifference diff_policies(const Policy& first, const Policy& second);
 
 } // namespace llexec

@@ -65,11 +65,12 @@ Json changed_tables(const Policy& first, const Policy& second) {
 std::string place_text(const AccessDifference& difference) {
     if (difference.access_class == AccessClass::scope)
         return "outside of the domain";
-    if (difference.where.empty())
-        return difference.access_class == AccessClass::net ? "on all other ports"
-                                                           : "everywhere else";
-    return difference.access_class == AccessClass::net ? "on port " + difference.where
-                                                       : "beneath " + difference.where;
+    std::string text = difference.access_class == AccessClass::fs ? "beneath " + difference.where
+                       : difference.where.empty()                 ? "on all ports"
+                                                                  : "on port " + difference.where;
+    if (!difference.except.empty())
+        text += fmt::format(" except {}", fmt::join(difference.except, ", "));
+    return text;
 }
 
 void print_differences(char sign, std::span<const AccessDifference> differences) {
@@ -86,7 +87,8 @@ Json differences_json(std::span<const AccessDifference> differences) {
         json.push_back(
             {{"class", to_string(difference.access_class)},
              {"rights", names_of_rights(difference.access_class, difference.rights)},
-             {"where", difference.where.empty() ? Json(nullptr) : Json(difference.where)}});
+             {"where", difference.where.empty() ? Json(nullptr) : Json(difference.where)},
+             {"except", difference.except}});
     return json;
 }
 

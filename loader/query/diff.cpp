@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 namespace llexec {
 namespace {
@@ -34,53 +36,87 @@ Meaning meaning_of(const Policy& policy, AccessClass access_class, std::uint64_t
     return meaning;
 }
 
-/// The directory above; empty above "/", and above a relative path's first component.
-std::string above(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (path == "/" || slash == std::string::npos)
-        return {};
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::uint64_t allowed_at(const Meaning& meaning, AccessClass access_class, std::string where) {
-    std::uint64_t access = meaning.free;
-    for (;; where = above(where)) {
-        if (const auto rule = meaning.rules.find(where); rule != meaning.rules.end())
-            access |= rule->second;
-        if (access_class != AccessClass::fs || where.empty())
-            return access;
-    }
-}
-
+/// Compares one class of rights. A right that is allowed at a place is allowed beneath it too, by
+/// both policies. So on the way down a difference begins once, where one of them allows the right,
+/// and ends once, where the other one does as well: what is beneath that is none again.
 class Comparison {
   public:
     Comparison(AccessClass access_class, const Meaning& less, const Meaning& more)
-        : access_class_(access_class), less_(less), more_(more) {}
+        : top_(access_class == AccessClass::fs ? "/" : ""), less_(less), more_(more),
+          access_class_(access_class) {}
 
     /// What `more` allows and `less` does not, each right at the highest place only.
     void add_to(std::vector<AccessDifference>& differences) const {
-        std::set<std::string> places{""};
+        std::set<std::string> places{top_};
         for (const Meaning* meaning : {&less_, &more_})
             for (const auto& [where, access] : meaning->rules)
                 places.insert(where);
-        for (const std::string& where : places) { // what is above comes first
-            std::uint64_t rights = extra_at(where);
-            if (!where.empty())
-                rights &= ~extra_at(access_class_ == AccessClass::fs ? above(where) : "");
-            if (rights != 0)
-                differences.push_back(
-                    {.access_class = access_class_, .rights = rights, .where = where});
+        std::map<std::string_view, Ends> begun;
+        for (const std::string& where : places) {
+            const std::uint64_t here = extra_at(where);
+            const std::uint64_t over = where == top_ ? 0 : extra_at(above(where));
+            for (std::uint64_t left = here & ~over; left != 0; left &= left - 1)
+                begun[where].try_emplace(lowest(left));
+            for (std::uint64_t left = over & ~here; left != 0; left &= left - 1)
+                begun[*places.find(beginning(where, lowest(left)))][lowest(left)].push_back(where);
         }
+        for (const auto& [where, ends] : begun)
+            add_to(differences, where, ends);
     }
 
   private:
-    [[nodiscard]] std::uint64_t extra_at(const std::string& where) const {
-        return allowed_at(more_, access_class_, where) & ~allowed_at(less_, access_class_, where);
+    /// Where the difference of a right, by its bit, ends.
+    using Ends = std::map<std::uint64_t, std::vector<std::string_view>>;
+
+    static std::uint64_t lowest(std::uint64_t rights) { return rights & ~(rights - 1); }
+
+    /// Rights that end at the same places are one difference.
+    void add_to(std::vector<AccessDifference>& differences, std::string_view where,
+                const Ends& ends) const {
+        std::map<std::vector<std::string_view>, std::uint64_t> rights_by_end;
+        for (const auto& [right, except] : ends)
+            rights_by_end[except] |= right;
+        for (const auto& [except, rights] : rights_by_end)
+            differences.push_back({.access_class = access_class_,
+                                   .rights = rights,
+                                   .where = std::string(where),
+                                   .except = {except.begin(), except.end()}});
     }
 
-    AccessClass access_class_;
+    /// The next place up. Not of the top. A relative path is somewhere beneath the root.
+    [[nodiscard]] std::string above(const std::string& where) const {
+        const std::size_t slash = where.rfind('/');
+        return access_class_ != AccessClass::fs || slash == 0 || slash == std::string::npos
+                   ? top_
+                   : where.substr(0, slash);
+    }
+
+    /// Where the difference of a right begins that ends at `where`: one of the places.
+    [[nodiscard]] std::string beginning(const std::string& where, std::uint64_t right) const {
+        std::string place = above(where);
+        while (place != top_ && (extra_at(above(place)) & right) != 0)
+            place = above(place);
+        return place;
+    }
+
+    [[nodiscard]] std::uint64_t extra_at(const std::string& where) const {
+        return allowed_at(more_, where) & ~allowed_at(less_, where);
+    }
+
+    [[nodiscard]] std::uint64_t allowed_at(const Meaning& meaning, std::string where) const {
+        std::uint64_t access = meaning.free;
+        for (;; where = above(where)) {
+            if (const auto rule = meaning.rules.find(where); rule != meaning.rules.end())
+                access |= rule->second;
+            if (where == top_)
+                return access;
+        }
+    }
+
+    std::string top_; ///< everywhere
     const Meaning& less_;
     const Meaning& more_;
+    AccessClass access_class_;
 };
 
 } // namespace
