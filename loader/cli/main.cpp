@@ -53,9 +53,11 @@ int main(int argc, char** argv) {
     if (separator != end)
         context.rest.assign(separator + 1, end);
     dispatch(static_cast<int>(separator - argv), argv, context);
-    if (!flush_output() && context.exit == ExitCode::ok) {
+    if (!flush_output()) {
         print_line(stderr, "llexec: cannot write to standard output");
-        context.exit = ExitCode::runtime_error;
+        // An error stays the one that it was; an answer that nobody got is none.
+        if (context.exit == ExitCode::ok || context.exit == ExitCode::negative)
+            context.exit = ExitCode::runtime_error;
     }
     return static_cast<int>(context.exit);
 }

@@ -139,13 +139,16 @@ def compare(llexec, name, arguments, update):
 
 
 def full_device(llexec):
-    """Output that cannot be written is a failure, not a success nobody saw."""
-    results = []
+    """Output that cannot be written is a failure, not an answer nobody saw. It hides no other failure."""
     # The schema is more than what is kept until the end.
-    for arguments in (["check", "valid.toml"], ["schema"]):
+    cases = ((1, ["check", "valid.toml"]), (1, ["schema"]), (1, ["diff", "explain/web.toml", "explain/wide.toml"]),
+             (2, ["--json", "diff", "explain"]), (4, ["--json", "check", "errors.toml"]))
+    good = True
+    for code, arguments in cases:
         with open("/dev/full", "w", encoding="utf-8") as full:
-            results.append(run(llexec, arguments, stdout=full, stderr=subprocess.PIPE))
-    return all(result.returncode == 1 and "cannot write" in result.stderr for result in results)
+            result = run(llexec, arguments, stdout=full, stderr=subprocess.PIPE)
+        good = good and result.returncode == code and "cannot write" in result.stderr
+    return good
 
 
 def quoted_advice(llexec):
