@@ -31,7 +31,7 @@ struct PolicyDifference {
 /// written. A right differs at exactly the places that the differences with it name. One that is
 /// not handled counts as granted on "/", where all paths are beneath. Paths that lead to the same
 /// place through symbolic links are the same; those that do not exist are compared as text.
-/// [[match]] and [enforce] are not looked at.
+/// [[match]] and [enforce] are not looked at, nor is what is quiet.
 [[nodiscard]] PolicyDifference diff_policies(const Policy& first, const Policy& second);
 
 } // namespace llexec

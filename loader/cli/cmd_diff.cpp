@@ -153,6 +153,7 @@ void add_diff(CLI::App& app, Context& context) {
     const auto paths = std::make_shared<std::vector<std::string>>();
     command->add_option("policy", *paths, "Two policy files, or two directories of them")
         ->type_name("FILE|DIR");
+    command->footer("Quiet rules and [lint] are not compared: they allow nothing.");
     command->callback([paths, &context] {
         paths->insert(paths->end(), context.rest.begin(), context.rest.end());
         if (paths->size() != 2)

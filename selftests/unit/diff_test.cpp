@@ -54,6 +54,11 @@ TEST_CASE("the same in other words is no difference") {
     CHECK(diff(one, one + rule("\"execute\"", "/nowhere/a/deep")).empty());
 }
 
+TEST_CASE("what is quiet allows nothing") {
+    const std::string quiet = "[[path_beneath]]\nparent = [\"/nowhere/a\"]\nquiet = true\n";
+    CHECK(diff(handled(rx), handled(rx, "quiet_access_fs = [\"execute\"]\n" + quiet)).empty());
+}
+
 TEST_CASE("what is handled no longer is allowed everywhere but where it was") {
     const std::string one = handled(rx, rule(rx, "/nowhere/a"));
     CHECK(diff(one, handled("\"execute\"", rule("\"execute\"", "/nowhere/a"))) ==
