@@ -82,16 +82,20 @@ void add_dump(CLI::App& app, Context& context) {
     std::vector<std::string> names(formats.size());
     std::ranges::transform(formats, names.begin(), [](const auto& each) { return each.first; });
     options->arguments = add_document_arguments(*command);
-    command
-        ->add_option("--format", options->format,
-                     "text (default); of one policy: toml, json or landlock-config (TOML)")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember(names));
-    command->callback([options, &context] {
+    const CLI::Option* format =
+        command
+            ->add_option("--format", options->format,
+                         "text (default); of one policy: toml, json or landlock-config (TOML)")
+            ->type_name("FORMAT")
+            ->check(CLI::IsMember(names));
+    command->callback([options, format, &context] {
         std::vector<std::string>& paths = options->arguments->paths;
         paths.insert(paths.end(), context.rest.begin(), context.rest.end());
         if (paths.empty())
             fail_usage(context, "dump: at least one FILE or DIR is needed");
+        else if (context.json && format->count() != 0)
+            fail_usage(context,
+                       "dump: --json has a form of its own, and --format does not go with it");
         else
             dump(*options, context);
     });

@@ -31,6 +31,7 @@ CASES = {
     "dump-json": ["--json", "dump", "valid.json"],
     "dump-format-json": ["dump", "--format", "json", "valid.json"],
     "dump-format-toml": ["dump", "valid.json", "--format", "toml"],
+    "dump-json-format": ["--json", "dump", "--format", "landlock-config", "abi/best.toml"],
     "dump-landlock-config": ["dump", "--format", "landlock-config", "valid.json"],
     "dump-extensions": ["dump", "--format", "landlock-config", "abi/best.toml"],
     "dump-several": ["dump", "--format", "toml", "abi"],
