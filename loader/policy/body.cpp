@@ -55,7 +55,6 @@ class BodyReader {
         each_table("path_beneath", &BodyReader::read_path_beneath);
         each_table("net_port", &BodyReader::read_net_port);
         check_content();
-        check_quiet_rights();
         if (net_group_)
             check_udp();
         return std::move(body_);
@@ -191,18 +190,14 @@ class BodyReader {
                                       reader_.key("handled_access_net")));
     }
 
-    /// What is not handled is never denied, so there is nothing to be quiet about.
     void read_quiet_rights(const Member& member, AccessClass access_class) {
-        body_.quiet.of(access_class) |= read_access(member, access_class, scope_example);
-        quiet_keys_.emplace_back(access_class, &member);
-    }
-
-    void check_quiet_rights() {
-        for (const auto& [access_class, member] : quiet_keys_)
-            if ((body_.quiet.of(access_class) & ~body_.handled.of(access_class)) != 0)
-                reader_.error(member->position,
-                              fmt::format("'{}' has rights that are not handled", member->spelling),
-                              "what is not handled is never denied: list only handled rights");
+        const std::uint64_t rights = read_access(member, access_class, scope_example);
+        body_.quiet.of(access_class) |= rights;
+        body_.quiet_keys.push_back({.access_class = access_class,
+                                    .rights = rights,
+                                    .spelling = member.spelling,
+                                    .file = file_,
+                                    .position = member.position});
     }
 
     /// Whether denials are quiet at the objects of a rule.
@@ -367,7 +362,6 @@ class BodyReader {
     Body body_;
     bool abi_invalid_ = false;
     std::optional<Position> net_group_; ///< of an abi.all that may mean less than it seems to
-    std::vector<std::pair<AccessClass, const Member*>> quiet_keys_;
 };
 
 } // namespace

@@ -42,11 +42,21 @@ struct BodyPort {
     std::vector<Grant> grants = {};
 };
 
+/// A place that lists quiet rights.
+struct QuietKey {
+    AccessClass access_class = AccessClass::fs;
+    std::uint64_t rights = 0;
+    std::string spelling;
+    std::uint32_t file = 0; ///< as in Grant
+    Position position;
+};
+
 /// What one document says, or several that were merged.
 struct Body {
     std::optional<int> abi;
     AccessMasks handled; ///< listed, or used in a rule
     AccessMasks quiet;
+    std::vector<QuietKey> quiet_keys;
     Variables variables;
     std::map<std::string, BodyPath, std::less<>> paths; ///< by the text of their template
     std::map<std::uint16_t, BodyPort> ports;
@@ -63,8 +73,9 @@ void compose(Body& body, const Body& other);
 /// Takes the rules and variables of another body in. All rights that either handles stay handled.
 void take_in(Body& body, const Body& other);
 
-/// The rules with their templates expanded, into `policy`. Findings go to the reader of the file
-/// that they are about, by the number in Grant::file.
+/// The rules with their templates expanded, into `policy`, and what can only be told of the whole:
+/// whether variables are declared, and what is quiet is handled. Findings go to the reader of the
+/// file that they are about, by the number in Grant::file.
 void resolve_body(const Body& body, std::span<Reader* const> readers, Policy& policy);
 
 } // namespace llexec

@@ -68,6 +68,7 @@ void take_in(Body& body, const Body& other) {
         body.handled.of(access_class) |= other.handled.of(access_class);
         body.quiet.of(access_class) |= other.quiet.of(access_class);
     }
+    body.quiet_keys.insert(body.quiet_keys.end(), other.quiet_keys.begin(), other.quiet_keys.end());
 }
 
 } // namespace llexec

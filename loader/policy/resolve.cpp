@@ -46,6 +46,8 @@ class Resolver {
         policy_.abi = body_.abi;
         policy_.handled = body_.handled;
         policy_.quiet = body_.quiet;
+        for (const QuietKey& key : body_.quiet_keys)
+            check_handled(key);
         for (const auto& [name, values] : body_.variables)
             if (names_.size() < max_compared_names)
                 names_.emplace_back(name);
@@ -67,6 +69,14 @@ class Resolver {
 
   private:
     [[nodiscard]] Reader& reader_of(const Grant& grant) const { return *readers_[grant.file]; }
+
+    /// What is not handled is never denied, so there is nothing to be quiet about.
+    void check_handled(const QuietKey& key) const {
+        if ((key.rights & ~body_.handled.of(key.access_class)) != 0)
+            readers_[key.file]->error(
+                key.position, fmt::format("'{}' has rights that are not handled", key.spelling),
+                "what is not handled is never denied: list only handled rights");
+    }
 
     void add_template(const std::string& text, const BodyPath& rule) {
         check_quiet(rule, AccessClass::fs);

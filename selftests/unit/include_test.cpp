@@ -80,6 +80,26 @@ TEST_CASE("an include never takes a handled right away") {
     CHECK(parsed.policy->paths.at(0).path == "/x");
 }
 
+TEST_CASE("what is quiet may be handled in another file, in either direction") {
+    const std::string quiet =
+        "[[ruleset]]\nscoped = [\"signal\"]\nquiet_access_fs = "
+        "[\"write_file\"]\n[[path_beneath]]\nparent = [\"/a\"]\nquiet = true\n";
+    const std::string handled = "[[ruleset]]\nhandled_access_fs = [\"write_file\"]\n";
+    const std::string include = "include = [\"more.toml\"]\n";
+    FakeFiles files;
+    for (const auto& [own, more] : {std::pair(quiet, handled), std::pair(handled, quiet)}) {
+        files.texts["/etc/p/more.toml"] = more;
+        const ParsedPolicy parsed = parse_with(files, include + own);
+        CHECK(shown(parsed).empty());
+        REQUIRE(parsed.policy);
+        CHECK(parsed.policy->quiet.fs == 2);
+    }
+    files.texts["/etc/p/more.toml"] = quiet;
+    CHECK(shown(parse_with(files, include + std::string(grants_a))) ==
+          std::vector<std::string>{
+              "/etc/p/more.toml:3:1 'quiet_access_fs' has rights that are not handled"});
+}
+
 TEST_CASE("an included file may refer to variables of its includer") {
     FakeFiles files;
     files.texts["/etc/p/site.toml"] =
