@@ -103,6 +103,10 @@ struct PolicySet {
 /// can be read.
 void add_source_lines(std::span<Diagnostic> diagnostics);
 
+/// The path of a cgroup as [[match]] takes it, in the form of CgroupPath: repeated slashes and "."
+/// are dropped, and the first slash may be missing. Kind policy, with a hint, if it can be none.
+[[nodiscard]] Result<std::string> cgroup_path(std::string_view text);
+
 /// What keeps a valid policy from being attached at exec: it has no [[match]] block, or one with
 /// more combinations of its keys than there is room for (LLEXEC_MAX_RULES in abi.h). Empty:
 /// nothing.

@@ -59,8 +59,6 @@ Result<std::uint32_t> find_user(const std::string& name) {
 Result<Execution> execution_of(const MatchOptions& options) {
     Execution execution{.groups = {},
                         .cgroup = options.cgroup.empty() ? own_cgroup() : options.cgroup};
-    if (!execution.cgroup.starts_with('/'))
-        execution.cgroup.insert(0, "/");
     if (!options.user.empty()) {
         const auto user = find_user(options.user);
         if (!user)
@@ -171,10 +169,23 @@ void add_match(CLI::App& app, Context& context) {
             fmt::format("Policy files, or directories of them (default: {})", default_policies))
         ->type_name("FILE|DIR")
         ->allow_extra_args(false);
+    // An empty one is no default: it may be a variable of a shell that has no value.
+    const auto no_user = [](const std::string& user) -> std::string {
+        return user.empty() ? "'' is not a user" : "";
+    };
+    const auto as_cgroup = [](std::string& path) -> std::string {
+        auto result = cgroup_path(path);
+        if (!result)
+            return fmt::format("{}; {}", result.error().what, result.error().hint);
+        path = std::move(*result);
+        return {};
+    };
     command->add_option("--user", options->user, "Who executes it (default: you)")
-        ->type_name("USER");
+        ->type_name("USER")
+        ->check(no_user);
     command->add_option("--cgroup", options->cgroup, "Where it is executed (default: your cgroup)")
-        ->type_name("PATH");
+        ->type_name("PATH")
+        ->transform(CLI::Validator(as_cgroup, ""));
     command->callback([options, &context] {
         if (options->exe.empty() && !context.rest.empty()) {
             options->exe = context.rest.front();

@@ -26,6 +26,19 @@ std::string_view name_of(PrincipalKind kind) {
     return kind == PrincipalKind::user ? "user" : "group";
 }
 
+/// Of a normalised path.
+bool can_be_cgroup(std::string_view path) {
+    int levels = 0;
+    for (std::size_t begin = 1; begin < path.size(); ++levels) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        if (end - begin >= LLEXEC_NAME_SIZE)
+            return false;
+        begin = end + 1;
+    }
+    return levels <= LLEXEC_MAX_CGROUP_LEVELS &&
+           path.find_first_of(std::string_view("\0\n", 2)) == std::string_view::npos;
+}
+
 class MatchReader {
   public:
     MatchReader(Reader& reader, UserDatabase& users) : reader_(reader), users_(users) {}
@@ -90,45 +103,12 @@ class MatchReader {
         const std::string* text = reader_.string(item, "\"/user.slice\"");
         if (text == nullptr)
             return;
-        const std::string shown = printable(*text);
-        if (text->empty()) {
-            reader_.error(item.position, "'' is not a cgroup", "write \"/\" for the root");
-            return;
-        }
-        if (has_component(*text, "..")) {
-            reader_.error(item.position, fmt::format("'..' in '{}'", shown),
-                          "write the path without it");
-            return;
-        }
-        const std::string path = normalize_path("/" + *text);
-        // It would be accepted, and select nothing.
-        if (path == mount_point || path.starts_with(std::string(mount_point) + "/")) {
-            reader_.error(
-                item.position, fmt::format("'{}' is a path of the file system", shown),
-                fmt::format("write it as /proc/PID/cgroup does, without {}", mount_point));
-            return;
-        }
-        if (!can_be_cgroup(path)) {
-            reader_.error(item.position, fmt::format("no cgroup can be named '{}'", shown),
-                          fmt::format("a path has at most {} names of at most {} bytes, without "
-                                      "NUL and newline",
-                                      LLEXEC_MAX_CGROUP_LEVELS, LLEXEC_NAME_SIZE - 1));
-            return;
-        }
-        cgroups.push_back({.path = path, .position = item.position});
-    }
-
-    /// Of a normalised path.
-    static bool can_be_cgroup(std::string_view path) {
-        int levels = 0;
-        for (std::size_t begin = 1; begin < path.size(); ++levels) {
-            const std::size_t end = std::min(path.find('/', begin), path.size());
-            if (end - begin >= LLEXEC_NAME_SIZE)
-                return false;
-            begin = end + 1;
-        }
-        return levels <= LLEXEC_MAX_CGROUP_LEVELS &&
-               path.find_first_of(std::string_view("\0\n", 2)) == std::string_view::npos;
+        auto path = cgroup_path(*text);
+        if (path)
+            cgroups.push_back({.path = std::move(*path), .position = item.position});
+        else
+            reader_.error(item.position, std::move(path.error().what),
+                          std::move(path.error().hint));
     }
 
     bool is_file_path(Position position, const std::string& text, std::string_view what) {
@@ -224,6 +204,26 @@ class MatchReader {
 };
 
 } // namespace
+
+Result<std::string> cgroup_path(std::string_view text) {
+    const std::string shown = printable(text);
+    if (text.empty())
+        return failure(ErrorKind::policy, "'' is not a cgroup", "write \"/\" for the root");
+    if (has_component(text, ".."))
+        return failure(ErrorKind::policy, fmt::format("'..' in '{}'", shown),
+                       "write the path without it");
+    std::string path = normalize_path(fmt::format("/{}", text));
+    // It would be accepted, and select nothing.
+    if (path == mount_point || path.starts_with(std::string(mount_point) + "/"))
+        return failure(ErrorKind::policy, fmt::format("'{}' is a path of the file system", shown),
+                       fmt::format("write it as /proc/PID/cgroup does, without {}", mount_point));
+    if (!can_be_cgroup(path))
+        return failure(ErrorKind::policy, fmt::format("no cgroup can be named '{}'", shown),
+                       fmt::format("a path has at most {} names of at most {} bytes, without "
+                                   "NUL and newline",
+                                   LLEXEC_MAX_CGROUP_LEVELS, LLEXEC_NAME_SIZE - 1));
+    return path;
+}
 
 void read_match(const Node& root, Reader& reader, UserDatabase& users, Policy& policy) {
     const Member* member = root.find("match");
