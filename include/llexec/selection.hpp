@@ -6,6 +6,7 @@
 #include "llexec/policy.hpp"
 #include "llexec/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,8 +22,10 @@ struct Execution {
 
 /// The files that an execution is selected by.
 struct ExecutedFiles {
-    std::string asked;       ///< what was asked for, without symbolic links
-    std::string interpreter; ///< what runs a script in the end; otherwise empty
+    std::string asked;            ///< what was asked for, without symbolic links
+    std::string interpreter = {}; ///< what runs a script in the end; otherwise empty
+    bool llexec = false; ///< what runs is llexec or llexecd as it is installed, or this program:
+                         ///< never selected when root executes it
 };
 
 /// Follows symbolic links and #! lines. Fails if the program cannot be read, and with ELOOP if it
@@ -35,9 +38,14 @@ struct Selection {
     std::vector<std::string> reasons; ///< if none does, why not: one for each block
 };
 
-/// Whether a policy would be attached. Files are compared as stat(2) tells them apart and by their
-/// path, which is what the kernel is asked for more exactly when policies are loaded.
+/// Whether a policy would be attached, whatever others are. Files are compared as stat(2) tells
+/// them apart and by their path, which is what the kernel is asked for more exactly when policies
+/// are loaded.
 [[nodiscard]] Selection select_policy(const Policy& policy, const Execution& execution,
                                       const ExecutedFiles& files);
+
+/// What becomes of an execution that so many policies select, of which so many are enforced, if
+/// that is more than it can have; otherwise empty. Layers that the caller has already come on top.
+[[nodiscard]] std::string beyond_limits(std::size_t selected, std::size_t enforced);
 
 } // namespace llexec

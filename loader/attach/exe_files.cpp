@@ -3,9 +3,9 @@
 
 #include "llexec/fd.hpp"
 #include "llexec/path_walk.hpp"
+#include "program/own_programs.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -18,10 +18,6 @@ namespace {
 constexpr std::size_t batch_size = 256;
 
 enum class Kind { program, directory, never };
-
-/// Never selected, also by path: a package upgrade replaces them.
-constexpr std::array<const char*, 2> installed_programs{LLEXEC_INSTALLED_CLI,
-                                                        LLEXEC_INSTALLED_DAEMON};
 
 /// What a policy names.
 struct Named {
@@ -127,7 +123,8 @@ class Identifier {
             return system_error(errno, "cannot open /proc/self/exe");
         if (auto added = add_open(Kind::never, {}, std::move(self)); !added)
             return added;
-        for (const char* const path : installed_programs) {
+        // Also by path: a package upgrade replaces them.
+        for (const std::string& path : installed_programs()) {
             auto end = walk_path(path);
             if (!end || !end->ends)
                 continue; // not installed: nothing there could be selected

@@ -83,6 +83,19 @@ void print_selected(const Policy& policy, const Selection& selection, std::size_
                                    policy.file, selection.block.line, selection.block.column));
 }
 
+/// What keeps all of them from being attached; empty: nothing.
+std::string problem_of(const PolicySet& set, std::span<const Selection> selections) {
+    std::size_t selected = 0;
+    std::size_t enforced = 0;
+    for (std::size_t i = 0; i < selections.size(); ++i)
+        if (selections[i].selected) {
+            ++selected;
+            if (set.policies[i].enforce.mode == Mode::enforce)
+                ++enforced;
+        }
+    return beyond_limits(selected, enforced);
+}
+
 void report_text(const PolicySet& set, std::span<const Selection> selections,
                  const Execution& execution, const ExecutedFiles& files) {
     print_line(stdout, fmt::format("{}{}, user {}, cgroup {}", files.asked,
@@ -95,6 +108,8 @@ void report_text(const PolicySet& set, std::span<const Selection> selections,
             print_selected(set.policies[i], selections[i], ++number);
     if (number == 0)
         print_line(stdout, "  none");
+    if (const std::string problem = problem_of(set, selections); !problem.empty())
+        print_line(stdout, "but " + problem);
     if (number == selections.size())
         return;
     print_line(stdout, "not attached:");
@@ -125,6 +140,8 @@ Json report_json(const PolicySet& set, std::span<const Selection> selections,
     json["groups"] = execution.groups;
     json["cgroup"] = execution.cgroup;
     json["policies"] = std::move(policies);
+    if (std::string problem = problem_of(set, selections); !problem.empty())
+        json["problem"] = std::move(problem);
     return json;
 }
 

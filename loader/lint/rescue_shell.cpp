@@ -43,7 +43,7 @@ std::optional<ExecutedFiles> look_at(const std::string& path) {
         return *files;
     // One that cannot be read can be executed and selected all the same.
     if (auto real = real_path(path))
-        return ExecutedFiles{.asked = std::move(*real), .interpreter = {}};
+        return ExecutedFiles{.asked = std::move(*real)};
     return std::nullopt;
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/selection.hpp"
 
+#include "llexec/abi.h"
 #include "llexec/path_walk.hpp"
 #include "llexec/program.hpp"
+#include "program/own_programs.hpp"
 #include "program/script.hpp"
 #include "query/hierarchy.hpp"
 
@@ -32,6 +34,14 @@ bool same_file(const std::string& named, const std::string& file) {
     const auto object = named_object(named);
     return object && ::stat(file.c_str(), &status) == 0 &&
            *object == FileObject{.device = status.st_dev, .inode = status.st_ino};
+}
+
+/// As whoever loads the policies keeps them from being selected.
+bool is_llexec(const std::string& file) {
+    return same_file(real_path("/proc/self/exe").value_or(""), file) ||
+           std::ranges::any_of(installed_programs(), [&](const std::string& installed) {
+               return same_file(installed, file);
+           });
 }
 
 bool is_one_of(const std::vector<ExePath>& exes, const std::string& file) {
@@ -130,7 +140,7 @@ Result<ExecutedFiles> executed_files(const std::string& exe) {
     auto program = inspect_program(exe);
     if (!program)
         return std::unexpected(std::move(program.error()));
-    ExecutedFiles files{.asked = program->target, .interpreter = {}};
+    ExecutedFiles files{.asked = program->target};
     // The first interpreter that a file names is the one that the kernel executes; env(1) then
     // executes another one, which is an execution of its own.
     std::string file = program->path;
@@ -143,8 +153,10 @@ Result<ExecutedFiles> executed_files(const std::string& exe) {
         if (scripts == program::max_scripts &&
             (found || std::ranges::any_of(program->missing, names_it)))
             return system_error(ELOOP, "cannot execute " + exe);
-        if (!found)
+        if (!found) {
+            files.llexec = is_llexec(file);
             return files;
+        }
         file = need->path;
         files.interpreter = real_path(file).value_or(file);
     }
@@ -153,6 +165,10 @@ Result<ExecutedFiles> executed_files(const std::string& exe) {
 Selection select_policy(const Policy& policy, const Execution& execution,
                         const ExecutedFiles& files) {
     Selection selection;
+    if (files.llexec && execution.user == 0) {
+        selection.reasons.emplace_back("llexec itself is never selected when root executes it");
+        return selection;
+    }
     for (const MatchBlock& block : policy.match) {
         std::string reason = mismatch(block, execution, files);
         if (reason.empty())
@@ -162,6 +178,18 @@ Selection select_policy(const Policy& policy, const Execution& execution,
     if (policy.match.empty())
         selection.reasons.emplace_back("it has no [[match]] block");
     return selection;
+}
+
+std::string beyond_limits(std::size_t selected, std::size_t enforced) {
+    if (selected > LLEXEC_MAX_MATCHES)
+        return fmt::format("more than {} policies select this execution: it is refused, or the "
+                           "program killed, whatever on_error says",
+                           LLEXEC_MAX_MATCHES);
+    if (enforced > LLEXEC_MAX_LAYERS)
+        return fmt::format("more than {} policies are to be enforced, and Landlock has no more "
+                           "layers: on_error says what becomes of those beyond",
+                           LLEXEC_MAX_LAYERS);
+    return {};
 }
 
 } // namespace llexec

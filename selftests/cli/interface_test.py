@@ -171,6 +171,31 @@ class Interface(unittest.TestCase):
                 self.assertEqual((result.returncode, result.stdout), (2, ""))
                 self.assertIn("'nginx' is one argument too many", result.stderr)
 
+    @staticmethod
+    def match_with(policies, mode, program):
+        """What so many policies for all executions are for one of a program by root."""
+        with tempfile.TemporaryDirectory() as directory:
+            for number in range(policies):
+                pathlib.Path(directory, f"{number:02}.toml").write_text(
+                    f'[[match]]\ncgroup = ["/"]\n[enforce]\nmode = "{mode}"\n[[ruleset]]\nscoped = ["signal"]\n', encoding="utf-8")
+            arguments = ["match", program, "--policies", directory, "--user", "0", "--cgroup", "/"]
+            return llexec(*arguments), json.loads(llexec("--json", *arguments).stdout)
+
+    def test_match_says_what_is_too_much(self):
+        for policies, mode, problem in ((16, "enforce", None), (17, "enforce", "more than 16 policies are to be enforced"),
+                                        (32, "observe", None), (33, "observe", "more than 32 policies select this execution")):
+            with self.subTest(policies=policies):
+                text, facts = self.match_with(policies, mode, "/bin/sh")
+                self.assertEqual(text.returncode, 0)
+                self.assertEqual(f"\nbut {problem}" in text.stdout, problem is not None)
+                self.assertTrue(facts["problem"].startswith(problem) if problem else "problem" not in facts)
+
+    def test_match_knows_llexec_itself(self):
+        text, facts = self.match_with(1, "enforce", LLEXEC)
+        self.assertEqual(text.returncode, 5)
+        self.assertIn("\n  00: llexec itself is never selected when root executes it\n", text.stdout)
+        self.assertFalse(facts["policies"][0]["selected"])
+
     def test_readme_has_the_exit_codes(self):
         sentence = re.search(r"Exit codes:(.*?)otherwise CMD", read("README.md"), re.S)[1]
         self.assertEqual([int(code) for code in re.findall(r"\b\d+\b", sentence.replace("env(1)", ""))], self.exit_codes())

@@ -164,6 +164,31 @@ TEST_CASE("users, groups and cgroups") {
     CHECK(select("[[match]]\nuser = [0]\n[[match]]\nuser = [33]\n", program, www).block.line == 3);
 }
 
+TEST_CASE("llexec itself is never selected when root executes it") {
+    const Files files;
+    const std::string every_cgroup = "[[match]]\ncgroup = [\"/\"]\n";
+    const auto script = [&](const std::string& name, const std::string& interpreter) {
+        std::ofstream(files / name) << fmt::format("#!{}\n", interpreter);
+        fs::permissions(files / name, fs::perms(0755));
+        return files / name;
+    };
+    // This program stands for llexec.
+    const std::string self = fs::read_symlink("/proc/self/exe");
+    const Execution root{.user = 0, .groups = {}, .cgroup = "/"};
+    for (const std::string& program : {self, script("by-llexec", self)}) {
+        CHECK(select(every_cgroup, program, root).reasons ==
+              std::vector<std::string>{"llexec itself is never selected when root executes it"});
+        CHECK(select(every_cgroup, program, {.user = 1, .groups = {}, .cgroup = "/"}).selected);
+    }
+    CHECK(select(every_cgroup, files / "bin2/b", root).selected);
+}
+
+TEST_CASE("an execution has a limit of policies, and one of layers") {
+    CHECK(beyond_limits(32, 16).empty());
+    CHECK(beyond_limits(32, 17).starts_with("more than 16 policies are to be enforced"));
+    CHECK(beyond_limits(33, 0).starts_with("more than 32 policies select this execution"));
+}
+
 TEST_CASE("a policy without a block is never selected") {
     const Files files;
     CHECK(select("", files / "bin2/b").reasons ==
