@@ -104,8 +104,9 @@ Json match() {
     Json program = absolute;
     program["pattern"] = "^/(?!(.*/)?\\.\\.(/|$))(?!(.*/)?\\.$)[^\\u0000]*[^/\\u0000]$";
     const Json cgroup{{"type", "string"}, {"pattern", "^(?!(.*/)?\\.\\.(/|$))[^\\u0000]+$"}};
-    const Json principal{{"anyOf", Json::array({Json{{"type", "string"}, {"minLength", 1}},
-                                                integer(0, 4294967294)})}};
+    const Json principal{
+        {"anyOf", Json::array({Json{{"type", "string"}, {"pattern", "^[^\\u0000]+$"}},
+                               integer(0, 4294967294)})}};
     Json json = table({{"exe", optional(list_of(program))},
                        {"exe_beneath", optional(list_of(absolute))},
                        {"cgroup", optional(list_of(cgroup))},
