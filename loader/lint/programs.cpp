@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lint/checks.hpp"
 #include "policy/text.hpp"
+#include "program/own_programs.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -57,6 +58,11 @@ void check_program(Findings& findings, Files& files, const ExePath& exe) {
         report_missing(findings, exe.position,
                        fmt::format("'{}' cannot be used: {}", shown, refusal),
                        "executions of that file are not selected");
+        return;
+    }
+    if (is_own_program(exe.path)) {
+        findings.error(exe.position, fmt::format("'{}' is llexec itself", shown),
+                       "remove it: llexec is never selected");
         return;
     }
     if (facts.symlink)

@@ -12,4 +12,7 @@ namespace llexec {
 /// root executes it.
 [[nodiscard]] const std::array<std::string, 2>& installed_programs();
 
+/// Whether a path leads to one of them, or to the running program, which is not selected either.
+[[nodiscard]] bool is_own_program(const std::string& path);
+
 } // namespace llexec

@@ -36,14 +36,6 @@ bool same_file(const std::string& named, const std::string& file) {
            *object == FileObject{.device = status.st_dev, .inode = status.st_ino};
 }
 
-/// As whoever loads the policies keeps them from being selected.
-bool is_llexec(const std::string& file) {
-    return same_file(real_path("/proc/self/exe").value_or(""), file) ||
-           std::ranges::any_of(installed_programs(), [&](const std::string& installed) {
-               return same_file(installed, file);
-           });
-}
-
 bool is_one_of(const std::vector<ExePath>& exes, const std::string& file) {
     return std::ranges::any_of(
         exes, [&](const ExePath& exe) { return exe.path == file || same_file(exe.path, file); });
@@ -154,7 +146,7 @@ Result<ExecutedFiles> executed_files(const std::string& exe) {
             (found || std::ranges::any_of(program->missing, names_it)))
             return system_error(ELOOP, "cannot execute " + exe);
         if (!found) {
-            files.llexec = is_llexec(file);
+            files.llexec = is_own_program(file);
             return files;
         }
         file = need->path;

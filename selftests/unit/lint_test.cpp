@@ -173,6 +173,16 @@ TEST_CASE("what could not be built is an error") {
     CHECK(errors(directory + std::string(strict)).size() == 1);
 }
 
+TEST_CASE("a policy for llexec itself is refused, as it is when it is loaded") {
+    // The program of the tests stands for an installed one.
+    const auto found = findings_of({all(matching(fs::read_symlink("/proc/self/exe").string()))});
+    REQUIRE_FALSE(found.empty());
+    CHECK(std::ranges::any_of(found, [](const Diagnostic& finding) {
+        return finding.severity == Severity::error &&
+               finding.message.ends_with(" is llexec itself");
+    }));
+}
+
 TEST_CASE("what loading leaves out is found") {
     const Files files;
     const auto messages = [](const std::string& text) {
