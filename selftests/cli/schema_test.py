@@ -132,6 +132,9 @@ def main():
         dumped = checker.run("dump", "--format", "json", str(file))
         if dumped.returncode == 0:
             originals.append((f"dump of {file.name}", json.loads(dumped.stdout)))
+    for key in ("user", "group"):
+        for value in ("", "/a\0", "0"):
+            checker.add(f"{key} {value!r}", {"match": [{key: [value]}], "ruleset": [{"scoped": ["signal"]}]})
     source = random.Random(7)
     for name, document in originals:
         checker.add(name, document)
