@@ -4,12 +4,11 @@
 // a name, by which it is documented (docs/lints.md) and silenced.
 #pragma once
 
+#include "llexec/access.hpp"
 #include "llexec/diagnostic.hpp"
-#include "llexec/landlock.hpp"
 #include "llexec/policy.hpp"
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>

@@ -52,6 +52,9 @@ struct PathEnd {
 /// proc_sys_fs(5)). A shortage is doubted, see doubt_shortage().
 [[nodiscard]] Result<PathEnd> walk_named(const std::string& path);
 
+/// stat(2) by walk_named(). Kind system with ENOENT if nothing stands there.
+[[nodiscard]] Result<struct stat> stat_named(const std::string& path);
+
 /// What a policy names as O_PATH, links followed as walk_named() does, and those of procfs to what
 /// the kernel says they lead to; a relative path starts at the working directory. Kind system with
 /// ENOENT and the like if it cannot be opened; kind policy as walk_named().

@@ -223,6 +223,15 @@ Result<PathEnd> walk_checked(const std::string& path, ProcLinks proc_links) {
     return end;
 }
 
+Result<struct stat> stat_end(const Result<PathEnd>& end, const std::string& path) {
+    if (!end)
+        return std::unexpected(end.error());
+    struct stat status{};
+    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
+        return system_error(end->below.empty() ? errno : ENOENT, "cannot look at " + path);
+    return status;
+}
+
 } // namespace
 
 Result<PathEnd> walk_path(const std::string& path,
@@ -231,13 +240,11 @@ Result<PathEnd> walk_path(const std::string& path,
 }
 
 Result<struct stat> stat_path(const std::string& path) {
-    const auto end = walk_path(path);
-    if (!end)
-        return std::unexpected(end.error());
-    struct stat status{};
-    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
-        return system_error(end->below.empty() ? errno : ENOENT, "cannot look at " + path);
-    return status;
+    return stat_end(walk_path(path), path);
+}
+
+Result<struct stat> stat_named(const std::string& path) {
+    return stat_end(walk_named(path), path);
 }
 
 Result<PathEnd> walk_named(const std::string& path) {

@@ -16,7 +16,6 @@
 #include <bit>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <tuple>
 
 namespace llexec::cli {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <sys/stat.h>
+#include <system_error>
 
 namespace llexec::lint {
 
@@ -28,12 +29,15 @@ const Files::Facts& Files::facts(const std::string& path) {
     return facts;
 }
 
-const std::string& Files::refusal(const std::string& path) {
-    const auto [entry, added] = refusals_.try_emplace(path);
-    if (added)
-        if (const auto opened = open_named(path);
-            !opened && opened.error().kind == ErrorKind::policy)
-            entry->second = opened.error().reason();
+const std::string& Files::problem(const std::string& path) {
+    const auto [entry, added] = problems_.try_emplace(path);
+    if (!added)
+        return entry->second;
+    if (const Facts& seen = facts(path); !seen.exists)
+        entry->second = std::generic_category().message(seen.error);
+    else if (const auto opened = open_named(path);
+             !opened && opened.error().kind == ErrorKind::policy)
+        entry->second = opened.error().reason();
     return entry->second;
 }
 

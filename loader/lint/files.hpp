@@ -27,9 +27,9 @@ class Files {
 
     /// Of an absolute path.
     const Facts& facts(const std::string& path);
-    /// Why a policy that names this path does not get what is there, if there is anything: see
-    /// walk_named(). Empty if it does.
-    const std::string& refusal(const std::string& path);
+    /// Why a policy that names this path gets nothing by it: nothing is there, or it is refused as
+    /// walk_named() does. Empty if it gets what is there.
+    const std::string& problem(const std::string& path);
     /// nullptr if the program cannot be read.
     const Program* program(const std::string& path);
     /// Other programs that are the same file.
@@ -37,7 +37,7 @@ class Files {
 
   private:
     std::map<std::string, Facts> facts_;
-    std::map<std::string, std::string> refusals_;
+    std::map<std::string, std::string> problems_;
     std::map<std::string, std::optional<Program>> programs_;
     std::map<std::string, std::vector<std::string>> names_;
 };

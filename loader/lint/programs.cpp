@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <set>
 #include <sys/stat.h>
-#include <system_error>
 
 namespace llexec::lint {
 namespace {
@@ -31,33 +30,24 @@ void report_missing(Findings& findings, Position position, std::string message,
 
 void check_directory(Findings& findings, Files& files, const DirectoryPath& directory) {
     const std::string shown = printable(directory.path);
-    const Files::Facts& facts = files.facts(directory.path);
-    const std::string& refusal = files.refusal(directory.path);
-    if (facts.exists && refusal.empty() && S_ISDIR(facts.mode))
+    const std::string& problem = files.problem(directory.path);
+    if (problem.empty() && S_ISDIR(files.facts(directory.path).mode))
         return;
     report_missing(findings, directory.position,
-                   !facts.exists      ? fmt::format("'{}' cannot be opened: {}", shown,
-                                                    std::generic_category().message(facts.error))
-                   : !refusal.empty() ? fmt::format("'{}' cannot be used: {}", shown, refusal)
-                                      : fmt::format("'{}' is not a directory", shown),
+                   problem.empty() ? fmt::format("'{}' is not a directory", shown)
+                                   : fmt::format("'{}' cannot be opened: {}", shown, problem),
                    "programs beneath it are not selected until the policies are loaded again");
 }
 
 void check_program(Findings& findings, Files& files, const ExePath& exe) {
     const std::string shown = printable(exe.path);
     const Files::Facts& facts = files.facts(exe.path);
-    if (!facts.exists) {
+    if (const std::string& problem = files.problem(exe.path); !problem.empty()) {
         report_missing(findings, exe.position,
-                       fmt::format("'{}' cannot be opened: {}", shown,
-                                   std::generic_category().message(facts.error)),
-                       "once it exists, it is selected by this path alone until the policies are "
-                       "loaded again");
-        return;
-    }
-    if (const std::string& refusal = files.refusal(exe.path); !refusal.empty()) {
-        report_missing(findings, exe.position,
-                       fmt::format("'{}' cannot be used: {}", shown, refusal),
-                       "executions of that file are not selected");
+                       fmt::format("'{}' cannot be opened: {}", shown, problem),
+                       facts.exists ? "executions of that file are not selected"
+                                    : "once it exists, it is selected by this path alone until the "
+                                      "policies are loaded again");
         return;
     }
     if (is_own_program(exe.path)) {

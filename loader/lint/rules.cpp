@@ -9,7 +9,6 @@
 #include <array>
 #include <map>
 #include <sys/stat.h>
-#include <system_error>
 
 namespace llexec::lint {
 namespace {
@@ -31,11 +30,9 @@ class RuleChecks {
 
     void check(const PathRule& rule) {
         const Files::Facts& facts = files_.facts(rule.path);
-        const std::string& refusal = files_.refusal(rule.path);
-        if (!facts.exists || !refusal.empty()) {
+        if (const std::string& problem = files_.problem(rule.path); !problem.empty()) {
             std::string message =
-                fmt::format("'{}' cannot be opened: {}", printable(rule.path),
-                            facts.exists ? refusal : std::generic_category().message(facts.error));
+                fmt::format("'{}' cannot be opened: {}", printable(rule.path), problem);
             if (findings_.policy().enforce.missing_paths == MissingPaths::error)
                 findings_.error(rule.grants, std::move(message),
                                 "create it, or remove the rule, or use missing_paths = \"warn\"");

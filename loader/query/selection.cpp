@@ -20,13 +20,10 @@ namespace {
 
 /// What a policy names, as whoever loads it finds it.
 Result<FileObject> named_object(const std::string& path) {
-    const auto end = walk_named(path);
-    if (!end)
-        return std::unexpected(end.error());
-    struct stat status{};
-    if (!end->below.empty() || ::fstat(end->fd.get(), &status) != 0)
-        return system_error(end->below.empty() ? errno : ENOENT, "cannot look at " + path);
-    return FileObject{.device = status.st_dev, .inode = status.st_ino};
+    const auto status = stat_named(path);
+    if (!status)
+        return std::unexpected(status.error());
+    return FileObject{.device = status->st_dev, .inode = status->st_ino};
 }
 
 bool same_file(const std::string& named, const std::string& file) {
