@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <utility>
 
 namespace llexec::vmtest {
 
@@ -28,11 +29,12 @@ SlowLink::SlowLink(const fs::path& directory, const fs::path& target)
     init.major = FUSE_KERNEL_VERSION;
     init.minor = FUSE_KERNEL_MINOR_VERSION;
     init.max_write = 4096;
-    reply(&init, sizeof(init));
+    REQUIRE(reply(&init, sizeof(init)));
 }
 
 SlowLink::~SlowLink() {
     ::umount2(directory_.c_str(), MNT_DETACH);
+    server_ = {};
     ::close(fuse_);
 }
 
@@ -46,25 +48,20 @@ bool SlowLink::answer() {
     entry.attr.ino = 2;
     entry.attr.mode = S_IFLNK | 0777;
     entry.attr.nlink = 1;
-    reply(&entry, sizeof(entry));
-    if (!next_is(FUSE_READLINK))
-        return false;
-    reply(target_.data(), target_.size());
-    return true;
+    return reply(&entry, sizeof(entry)) && next_is(FUSE_READLINK) &&
+           reply(target_.data(), target_.size());
 }
 
 void SlowLink::refuse_all(int error) {
-    while (const std::uint32_t opcode = next_request(-1)) {
-        if (opcode != FUSE_GETATTR) {
-            send(error, nullptr, 0);
-            continue;
-        }
+    serve([this, error](std::uint32_t opcode) {
+        if (opcode != FUSE_GETATTR)
+            return send(error, nullptr, 0);
         fuse_attr_out root{};
         root.attr.ino = FUSE_ROOT_ID;
         root.attr.mode = S_IFDIR | 0755;
         root.attr.nlink = 1;
-        reply(&root, sizeof(root));
-    }
+        return reply(&root, sizeof(root));
+    });
 }
 
 void SlowLink::refuse_second_looks(int error, uid_t owner) {
@@ -77,17 +74,18 @@ void SlowLink::refuse_second_looks(int error, uid_t owner) {
         return attr;
     };
     // Neither entry nor attributes are kept: the kernel asks each time.
-    bool second = false;
-    while (const std::uint32_t opcode = next_request(-1)) {
+    serve([this, file, error, second = false](std::uint32_t opcode) mutable {
         if (opcode == FUSE_LOOKUP) {
             fuse_entry_out entry{};
             entry.nodeid = 2;
             entry.attr = file();
-            reply(&entry, sizeof(entry));
-        } else if (opcode == FUSE_GETATTR && node_ == 2 && second) {
+            return reply(&entry, sizeof(entry));
+        }
+        if (opcode == FUSE_GETATTR && node_ == 2 && second) {
             second = false;
-            send(error, nullptr, 0);
-        } else if (opcode == FUSE_GETATTR) {
+            return send(error, nullptr, 0);
+        }
+        if (opcode == FUSE_GETATTR) {
             fuse_attr_out out{};
             out.attr = file();
             second = node_ == 2;
@@ -95,11 +93,20 @@ void SlowLink::refuse_second_looks(int error, uid_t owner) {
                 out.attr.ino = FUSE_ROOT_ID;
                 out.attr.mode = S_IFDIR | 0755;
             }
-            reply(&out, sizeof(out));
-        } else if (opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET) {
-            send(ENOSYS, nullptr, 0);
+            return reply(&out, sizeof(out));
         }
-    }
+        return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || send(ENOSYS, nullptr, 0);
+    });
+}
+
+void SlowLink::serve(std::function<bool(std::uint32_t)> answer) {
+    // Catch's assertions are for one thread: none here. Whoever asked may have been killed, and
+    // then waits for no answer.
+    server_ = std::jthread([this, answer = std::move(answer)](const std::stop_token& end) {
+        while (!end.stop_requested())
+            if (const std::uint32_t opcode = next_request(100))
+                (void)answer(opcode);
+    });
 }
 
 std::uint32_t SlowLink::next_request(int timeout_ms) {
@@ -123,14 +130,14 @@ bool SlowLink::next_is(std::uint32_t opcode) {
     return next == opcode;
 }
 
-void SlowLink::send(int error, const void* data, std::size_t size) const {
+bool SlowLink::send(int error, const void* data, std::size_t size) const {
     fuse_out_header header{};
     header.error = -error;
     header.len = static_cast<std::uint32_t>(sizeof(header) + size);
     header.unique = request_;
     const std::array<iovec, 2> parts{{{.iov_base = &header, .iov_len = sizeof(header)},
                                       {.iov_base = const_cast<void*>(data), .iov_len = size}}};
-    REQUIRE(::writev(fuse_, parts.data(), parts.size()) == static_cast<ssize_t>(header.len));
+    return ::writev(fuse_, parts.data(), parts.size()) == static_cast<ssize_t>(header.len);
 }
 
 } // namespace llexec::vmtest

@@ -6,7 +6,9 @@
 #include "policies.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <sys/types.h>
+#include <thread>
 
 namespace llexec::vmtest {
 
@@ -25,24 +27,28 @@ class SlowLink {
     [[nodiscard]] bool is_looked_up();
     /// Lets them follow it. Whether they do.
     [[nodiscard]] bool answer();
-    /// Tells whoever looks it up that there is this error, until it is unmounted.
+    /// From now on, tells whoever looks it up that there is this error.
     void refuse_all(int error);
-    /// Says that it is a file of this user's, and whoever looks at that gets this error every
-    /// second time, until it is unmounted.
+    /// From now on, says that it is a file of this user's, and whoever looks at that gets this
+    /// error every second time.
     void refuse_second_looks(int error, uid_t owner);
 
   private:
-    /// The opcode of the next request, 0 if there is none.
+    /// The opcode of the next request, 0 if there is none in that time.
     [[nodiscard]] std::uint32_t next_request(int timeout_ms);
     [[nodiscard]] bool next_is(std::uint32_t opcode);
-    void reply(const void* data, std::size_t size) const { send(0, data, size); }
-    void send(int error, const void* data, std::size_t size) const;
+    /// Whether there was still somebody to answer, as for send.
+    bool reply(const void* data, std::size_t size) const { return send(0, data, size); }
+    bool send(int error, const void* data, std::size_t size) const;
+    /// Answers each request, in a thread of its own, until the end.
+    void serve(std::function<bool(std::uint32_t opcode)> answer);
 
     fs::path directory_;
     std::string target_;
     int fuse_ = -1;
     std::uint64_t request_ = 0;
     std::uint64_t node_ = 0; ///< that it is about
+    std::jthread server_;
 };
 
 } // namespace llexec::vmtest
