@@ -91,7 +91,7 @@ TEST_CASE("a file is replaced as a whole, with its mode, and through no link") {
     const auto replaced = replace_file(place / "file", "text", 0644, Durable::yes);
     ::umask(mask);
     REQUIRE(replaced.has_value());
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::lstat((place / "file").c_str(), &status) == 0);
     CHECK(status.st_mode == (S_IFREG | 0644));
     CHECK(place.text_of("file") == "text");

@@ -154,7 +154,7 @@ TEST_CASE("what is kept is a file of its owner's, with its digest, and replaces 
     stored.texts = {{"/p/a.toml", "text \"1\"\n"}};
     stored.numbers.groups = {{"staff", 50}};
     REQUIRE(place.store().keep(stored).has_value());
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat((place / "state/last-good.json").c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     const std::string first = place.kept();
