@@ -332,9 +332,9 @@ std::string random_access(Random& random, const Tree& tree, const std::string& v
     if (verb == "link")
         return fmt::format("{}:{}:{}", verb, tree.path(random.pick(files)),
                            in(random.pick(directories), "new"));
-    if (verb == "overwrite")
+    if (verb == "overwrite" || verb == "truncate")
         return verb + ":" + of_any_type();
-    if (verb == "write" || verb == "truncate" || verb == "exec")
+    if (verb == "write" || verb == "exec")
         return verb + ":" + tree.path(random.pick(files));
     return verb + ":" + in(random.pick(directories), "new");
 }
