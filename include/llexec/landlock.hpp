@@ -76,11 +76,11 @@ struct KernelSupport {
     int abi = 0; ///< 1 or more
     std::uint32_t errata =
         0;              ///< fixed errata, bit N-1 for erratum N; 0 also if the kernel cannot tell
-    AccessMasks rights; ///< the rights it can handle, as far as this version knows them
+    AccessMasks rights; ///< the rights it can handle, those without a name here among them
 };
 
 /// Asks the kernel. Kind unsupported if it has no Landlock (ENOSYS) or has it disabled
-/// (EOPNOTSUPP).
+/// (EOPNOTSUPP); kind system if it does not say, as for want of memory or descriptors.
 [[nodiscard]] Result<KernelSupport>
 query_kernel_support(LandlockSyscalls& syscalls = system_landlock());
 

@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "llexec/landlock.hpp"
 #include "llexec/lint.hpp"
+#include "llexec/path_walk.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
@@ -184,6 +185,11 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
 void check(const CheckOptions& options, Context& context) {
     PolicySet set = read_policies(*options.arguments);
     const auto running = query_kernel_support();
+    // Without Landlock here, it is the newest kernel that is checked for.
+    if (options.abi == 0 && !running && is_shortage(running.error())) {
+        fail(context, running.error());
+        return;
+    }
     const KernelSupport support = options.abi != 0 ? support_of_abi(options.abi)
                                   : running        ? *running
                                                    : support_of_abi(newest_known_abi());

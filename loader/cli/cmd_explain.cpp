@@ -3,6 +3,7 @@
 // llexec explain: is an access allowed, by what, and what would allow it.
 #include "commands.hpp"
 #include "llexec/explain.hpp"
+#include "llexec/path_walk.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
 
@@ -171,11 +172,14 @@ void print_verdict(const Policy& policy, const Verdict& verdict, int abi) {
     }
 }
 
-KernelSupport kernel_for(const ExplainOptions& options) {
+Result<KernelSupport> kernel_for(const ExplainOptions& options) {
     if (options.abi != 0)
         return support_of_abi(options.abi);
+    auto running = query_kernel_support();
     // Without Landlock here, the answer is that of the newest one.
-    return query_kernel_support().value_or(support_of_abi(newest_known_abi()));
+    if (!running && !is_shortage(running.error()))
+        return support_of_abi(newest_known_abi());
+    return running;
 }
 
 /// One access, judged by all policies. nullopt if the error was reported.
@@ -215,8 +219,12 @@ void explain(const ExplainOptions& options, const std::vector<AccessRequest>& re
     const auto set = read_valid_policies(*options.arguments, context, "nothing is explained");
     if (!set)
         return;
-    const KernelSupport support = kernel_for(options);
-    const auto explainer = Explainer::make(set->policies, support);
+    const auto support = kernel_for(options);
+    if (!support) {
+        fail(context, support.error());
+        return;
+    }
+    const auto explainer = Explainer::make(set->policies, *support);
     if (!explainer) {
         fail(context, explainer.error());
         return;
@@ -229,13 +237,13 @@ void explain(const ExplainOptions& options, const std::vector<AccessRequest>& re
     bool all = true;
     for (const AccessRequest& request : requests) {
         const auto allowed =
-            explain_one(request, set->policies, *explainer, support.abi, context, answers);
+            explain_one(request, set->policies, *explainer, support->abi, context, answers);
         if (!allowed)
             return;
         all = all && *allowed;
     }
     if (context.json)
-        print_json(stdout, Json{{"landlock_abi", support.abi},
+        print_json(stdout, Json{{"landlock_abi", support->abi},
                                 {"answers", std::move(answers)},
                                 {"diagnostics", to_json(notes)}});
     context.exit = all ? ExitCode::ok : ExitCode::negative;

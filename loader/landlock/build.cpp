@@ -21,8 +21,7 @@ class Builder {
         : policy_(policy), support_(support), syscalls_(syscalls) {}
 
     Result<BuiltRuleset> build() {
-        if (Result<> reduced = reduce_to_kernel(); !reduced)
-            return std::unexpected(std::move(reduced.error()));
+        reduce_to_kernel();
         if (lost_something_ && policy_.enforce.compat == Compat::strict)
             return refuse(
                 ErrorKind::unsupported,
@@ -86,7 +85,7 @@ class Builder {
         return error;
     }
 
-    Result<> reduce_to_kernel() {
+    void reduce_to_kernel() {
         AccessMasks unknown = policy_.handled;
         for (const AccessRight& right : access_rights()) {
             const std::uint64_t wanted = policy_.handled.of(right.access_class) & right.bit;
@@ -99,8 +98,7 @@ class Builder {
                 report_lost(right);
         }
         for (const AccessClass access_class : access_classes)
-            if (Result<> reduced = reduce_unnamed(access_class, unknown.of(access_class)); !reduced)
-                return reduced;
+            reduce_unnamed(access_class, unknown.of(access_class));
         reduce_quiet();
         if (policy_.enforce.log_position.line != 0 &&
             (policy_.enforce.log & uapi::restrict_self_log_new_exec_on) != 0 &&
@@ -109,32 +107,15 @@ class Builder {
                  fmt::format("a kernel of Landlock ABI {} does not log denials: ABI {} (Linux "
                              "{}) is needed",
                              support_.abi, uapi::log_flags_abi, linux_of_abi(uapi::log_flags_abi)));
-        return {};
     }
 
-    /// Rights that were given by number, because this version has no name for them: the kernel is
-    /// asked for each of them. Only EINVAL says that it lacks one, or E2BIG that it lacks all of
-    /// the class: what failed for want of memory must not leave a right unrestricted.
-    Result<> reduce_unnamed(AccessClass access_class, std::uint64_t unnamed) {
-        for (; unnamed != 0; unnamed &= unnamed - 1) {
-            const std::uint64_t bit = unnamed & -unnamed;
-            LandlockSyscalls::RulesetAttr attr{};
-            (access_class == AccessClass::fs    ? attr.handled_access_fs
-             : access_class == AccessClass::net ? attr.handled_access_net
-                                                : attr.scoped) = bit;
-            const int answer = syscalls_.create_ruleset(attr);
-            if (answer >= 0) {
-                UniqueFd{answer}.reset();
-                built_.handled.of(access_class) |= bit;
-                continue;
-            }
-            if (answer != -EINVAL && answer != -E2BIG)
-                return system_error(-answer, fmt::format("cannot ask the kernel for {} right {:#x}",
-                                                         to_string(access_class), bit));
+    /// Rights that were given by number, because this version has no name for them.
+    void reduce_unnamed(AccessClass access_class, std::uint64_t unnamed) {
+        const std::uint64_t known = support_.rights.of(access_class);
+        built_.handled.of(access_class) |= unnamed & known;
+        for (std::uint64_t lost = unnamed & ~known; lost != 0; lost &= lost - 1)
             lose({}, fmt::format("{} right {:#x} stays unrestricted: this kernel does not have it",
-                                 to_string(access_class), bit));
-        }
-        return {};
+                                 to_string(access_class), lost & -lost));
     }
 
     void reduce_quiet() {

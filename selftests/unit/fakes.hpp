@@ -28,6 +28,9 @@ class FakeUsers final : public UserDatabase {
     Result<std::optional<std::uint32_t>> group_id(const std::string& name) override;
 };
 
+/// The first filesystem right that llexec has no name for.
+inline const std::uint64_t next_fs_right = rights_of_abi(newest_known_abi()).fs + 1;
+
 /// A kernel with one Landlock ABI version. Like the kernel it refuses what that version does not
 /// have: unknown rights, empty rulesets and rules, rights that the ruleset does not handle,
 /// directory-only rights on a file, unknown flags.

@@ -50,10 +50,28 @@ TEST_CASE("a kernel's support is its ABI, its errata and its rights") {
     CHECK(query_kernel_support(kernel)->errata == 0);
 }
 
-TEST_CASE("a kernel newer than this version counts with the rights that are known") {
+TEST_CASE("a kernel newer than this version counts with all of its rights") {
     FakeLandlock kernel(40);
     CHECK(query_kernel_support(kernel)->abi == 40);
     CHECK(query_kernel_support(kernel)->rights == rights_of_abi(11));
+    kernel.unnamed_rights = next_fs_right | next_fs_right << 1;
+    AccessMasks all = rights_of_abi(11);
+    all.fs |= kernel.unnamed_rights;
+    CHECK(query_kernel_support(kernel)->rights == all);
+    kernel.unnamed_rights = ~rights_of_abi(11).fs;
+    CHECK(query_kernel_support(kernel)->rights.fs == ~0ULL);
+}
+
+TEST_CASE("a right that the kernel could not be asked for is not taken for lacking") {
+    FakeLandlock kernel(40);
+    kernel.unnamed_rights = next_fs_right;
+    for (const int shortage : {ENOMEM, EMFILE}) {
+        kernel.first_create_answer = -shortage;
+        const auto support = query_kernel_support(kernel);
+        REQUIRE_FALSE(support.has_value());
+        CHECK(support.error().code == shortage);
+    }
+    CHECK((query_kernel_support(kernel)->rights.fs & next_fs_right) != 0);
 }
 
 TEST_CASE("no Landlock, Landlock disabled and a refused question are told apart") {
