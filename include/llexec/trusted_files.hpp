@@ -17,10 +17,15 @@ namespace llexec {
 /// any of them. What is checked is what is opened, whoever changes what meanwhile.
 [[nodiscard]] Result<UniqueFd> open_trusted_file(const std::string& path);
 
-/// The policy files of such a directory, as load_policies() would find them, by name. Their paths:
-/// none of them is opened yet. Entries that are known to be no regular files (symbolic links
-/// followed) are left out.
-[[nodiscard]] Result<std::vector<std::string>> list_trusted_policies(const std::string& directory);
+/// The policy files of a directory.
+struct PolicyListing {
+    std::vector<std::string> paths; ///< by name; none of them is opened yet
+    std::vector<Diagnostic> notes;  ///< about what is named like a policy and is left out
+};
+
+/// Those of such a directory, as load_policies() would find them. Entries that are known to be no
+/// regular files (symbolic links followed) are left out.
+[[nodiscard]] Result<PolicyListing> list_trusted_policies(const std::string& directory);
 
 /// Reads such files only, those that `include` names too.
 class TrustedPolicyFiles final : public PolicyFiles {

@@ -185,28 +185,27 @@ std::string PolicyStore::kept_file() const {
 
 StoredSet PolicyStore::read() const {
     StoredSet stored;
-    const auto paths = list_trusted_policies(directory_);
-    if (!paths) {
+    auto listing = list_trusted_policies(directory_);
+    if (!listing) {
         // Fail closed: without its policies, what is enforced stays.
-        stored.set.diagnostics.push_back(error_about(directory_, paths.error()));
-        note_hindered(stored, paths.error());
+        stored.set.diagnostics.push_back(error_about(directory_, listing.error()));
+        note_hindered(stored, listing.error());
         return stored;
     }
-    stored.policies = *paths;
+    stored.policies = std::move(listing->paths);
     RecordingFiles files(stored);
     std::vector<PolicyText> texts;
-    std::vector<Diagnostic> unreadable;
-    for (const std::string& path : *paths) {
+    std::vector<Diagnostic> before = std::move(listing->notes);
+    for (const std::string& path : stored.policies) {
         auto text = files.read(path);
         if (text)
             texts.push_back({.file = path, .text = std::move(*text)});
         else
-            unreadable.push_back(error_about(path, text.error()));
+            before.push_back(error_about(path, text.error()));
     }
     KeptUsers users(stored.numbers);
     stored.set = parse_policies(texts, users, {.files = &files});
-    stored.set.diagnostics.insert(stored.set.diagnostics.begin(), unreadable.begin(),
-                                  unreadable.end());
+    stored.set.diagnostics.insert(stored.set.diagnostics.begin(), before.begin(), before.end());
     return stored;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "policy/file_text.hpp"
 
+#include "llexec/lint.hpp"
 #include "llexec/policy_file.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <unistd.h>
+#include <utility>
 
 namespace llexec {
 
@@ -27,6 +29,10 @@ Result<std::string> read_text(int fd) {
         return failure(ErrorKind::policy,
                        fmt::format("larger than {} bytes", max_policy_file_size));
     return text;
+}
+
+Diagnostic ignored_entry(std::string path) {
+    return make_finding("ignored-entry", std::move(path), {}, "not a regular file: ignored");
 }
 
 } // namespace llexec

@@ -80,10 +80,6 @@ class SetReader {
         set_.diagnostics.push_back(error_in(file, std::move(message), std::move(advice)));
     }
 
-    void ignored(const std::string& file, std::string message) {
-        set_.diagnostics.push_back(make_finding("ignored-entry", file, {}, std::move(message)));
-    }
-
     void add_directory(const std::string& path) {
         const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
         if (!directory) {
@@ -127,7 +123,7 @@ class SetReader {
             return;
         }
         if (origin == Origin::directory && !S_ISREG(status.st_mode)) {
-            ignored(path, "not a regular file: ignored");
+            set_.diagnostics.push_back(ignored_entry(path));
             return;
         }
         ++set_.files;
@@ -140,15 +136,14 @@ class SetReader {
 
     void open_failed(const std::string& path, Origin origin, int code) {
         struct stat status{};
-        if (origin == Origin::directory && code == ENOENT) {
-            // Gone since the directory was read, or a link to nowhere: only the second is worth a
-            // word.
-            if (::lstat(path.c_str(), &status) == 0)
-                ignored(path, "a symbolic link to nothing: ignored");
+        const bool to_nothing = origin == Origin::directory && code == ENOENT;
+        // Not a link to nothing, but gone since the directory was read.
+        if (to_nothing && ::lstat(path.c_str(), &status) != 0)
             return;
-        }
+        // Fail closed: a policy is meant to be there.
         ++set_.files;
-        error(path, fmt::format("cannot open: {}", error_text(code)));
+        error(path, fmt::format("cannot open: {}", error_text(code)),
+              to_nothing ? "mend or remove this symbolic link" : "");
     }
 
     std::vector<PolicyText>& texts_;

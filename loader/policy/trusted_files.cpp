@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
+#include <utility>
 
 namespace llexec {
 namespace {
@@ -71,7 +72,7 @@ Result<UniqueFd> open_trusted_file(const std::string& path) {
     return reopen(*found, path, 0);
 }
 
-Result<std::vector<std::string>> list_trusted_policies(const std::string& directory) {
+Result<PolicyListing> list_trusted_policies(const std::string& directory) {
     const auto found = walk_trusted(directory);
     if (!found)
         return std::unexpected(found.error());
@@ -82,22 +83,27 @@ Result<std::vector<std::string>> list_trusted_policies(const std::string& direct
     if (!stream)
         return system_error(errno, "cannot list " + directory);
     static_cast<void>(fd->release()); // the stream's now
-    std::vector<std::string> paths;
+    PolicyListing listing;
     errno = 0;
     // One thread has this stream, which is all that readdir() asks for.
     while (const dirent* entry = ::readdir(stream.get())) { // NOLINT(concurrency-mt-unsafe)
         struct stat status{};
-        // One that cannot be looked at stays: not to be able to open it is an error then.
-        if (is_policy_file(entry->d_name) &&
-            (::fstatat(::dirfd(stream.get()), entry->d_name, &status, 0) != 0 ||
-             S_ISREG(status.st_mode)))
-            paths.push_back(fmt::format("{}/{}", directory, entry->d_name));
+        if (is_policy_file(entry->d_name)) {
+            std::string path = fmt::format("{}/{}", directory, entry->d_name);
+            // One that cannot be looked at stays: not to be able to open it is an error then.
+            if (::fstatat(::dirfd(stream.get()), entry->d_name, &status, 0) != 0 ||
+                S_ISREG(status.st_mode))
+                listing.paths.push_back(std::move(path));
+            else
+                listing.notes.push_back(ignored_entry(std::move(path)));
+        }
         errno = 0;
     }
     if (errno != 0)
         return system_error(errno, "cannot list " + directory);
-    std::ranges::sort(paths);
-    return paths;
+    std::ranges::sort(listing.paths);
+    std::ranges::sort(listing.notes, {}, &Diagnostic::file);
+    return listing;
 }
 
 Result<std::string> TrustedPolicyFiles::read(const std::string& path) {

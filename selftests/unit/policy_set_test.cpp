@@ -86,7 +86,7 @@ TEST_CASE("what is named *.toml in a directory and is not a file is ignored, and
     scratch.write("a.toml", valid);
     std::filesystem::create_directory(scratch.path("dir.toml"));
     REQUIRE(::mkfifo(scratch.path("fifo.toml").c_str(), 0600) == 0);
-    std::filesystem::create_symlink("nowhere", scratch.path("gone.toml"));
+    std::filesystem::create_symlink("/dev/null", scratch.path("null.toml"));
     const PolicySet set = load({scratch.path()});
     CHECK(set.ok());
     CHECK(names(set) == Names{"a"});
@@ -95,13 +95,25 @@ TEST_CASE("what is named *.toml in a directory and is not a file is ignored, and
         CHECK(diagnostic.severity == Severity::warning);
     CHECK(set.diagnostics[0].file == scratch.path("dir.toml"));
     CHECK(set.diagnostics[1].file == scratch.path("fifo.toml"));
-    CHECK(set.diagnostics[2].file == scratch.path("gone.toml"));
+    CHECK(set.diagnostics[2].file == scratch.path("null.toml"));
+}
+
+TEST_CASE("a symbolic link to nothing that is named *.toml in a directory is an error") {
+    const Scratch scratch;
+    scratch.write("a.toml", valid);
+    std::filesystem::create_symlink("nowhere", scratch.path("gone.toml"));
+    const PolicySet set = load({scratch.path()});
+    CHECK_FALSE(set.ok());
+    REQUIRE(set.diagnostics.size() == 1);
+    CHECK(set.diagnostics[0].file == scratch.path("gone.toml"));
+    CHECK(set.diagnostics[0].message == "cannot open: No such file or directory");
+    CHECK(set.diagnostics[0].advice == "mend or remove this symbolic link");
 }
 
 TEST_CASE("a directory without a policy is an error") {
     const Scratch scratch;
     scratch.write("readme.txt", "x");
-    std::filesystem::create_symlink("nowhere", scratch.path("gone.toml"));
+    std::filesystem::create_directory(scratch.path("dir.toml"));
     const PolicySet set = load({scratch.path()});
     CHECK_FALSE(set.ok());
     REQUIRE(set.diagnostics.size() == 2);

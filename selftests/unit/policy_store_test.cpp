@@ -222,6 +222,21 @@ TEST_CASE("policies that are kept are found again, whatever became of their file
     CHECK(last->texts == read.texts);
 }
 
+TEST_CASE("what is named like a policy and is none is told, and a link to nothing is an error") {
+    const auto parent = trusted_parent();
+    if (!parent)
+        return;
+    const Place place(*parent);
+    write_policies(place);
+    fs::create_directory(place / "policies/dir.toml");
+    const StoredSet told = place.store().read();
+    CHECK(told.set.ok());
+    CHECK(told.policies.size() == 2);
+    CHECK(std::ranges::count(told.set.diagnostics, "ignored-entry", &Diagnostic::lint) == 1);
+    fs::create_symlink("nowhere", place / "policies/gone.toml");
+    CHECK_FALSE(place.store().read().set.ok());
+}
+
 TEST_CASE("a directory without policies is a set without policies, and is kept as that") {
     const auto parent = trusted_parent();
     if (!parent)
