@@ -96,12 +96,13 @@ struct BuiltRuleset {
 
 /// Makes the kernel object for a policy.
 ///
-/// Rights that the kernel lacks: with compat best-effort each is reported in `notes` and left out;
-/// with strict they are an error of kind unsupported. If nothing can be handled, it is that error
-/// in both cases. Paths are opened as open_named() does. One that cannot be opened: reported and
-/// skipped (its rights stay handled, so the effect is denial), or, with missing_paths = "error", an
-/// error of kind policy. A rule on what is not a directory loses the directory-only rights; if none
-/// is left, it is as if there was nothing. Errors list all their findings.
+/// Rights that the kernel lacks: with compat best-effort each is reported in `notes`, unless the
+/// policy silences that lint, and left out; with strict they are an error of kind unsupported. If
+/// nothing can be handled, it is that error in both cases. Paths are opened as open_named() does.
+/// One that cannot be opened: reported and skipped (its rights stay handled, so the effect is
+/// denial), or, with missing_paths = "error", an error of kind policy. A rule on what is not a
+/// directory loses the directory-only rights; if none is left, it is as if there was nothing.
+/// Errors list all their findings.
 [[nodiscard]] Result<BuiltRuleset> build_ruleset(const Policy& policy, const KernelSupport& support,
                                                  LandlockSyscalls& syscalls = system_landlock());
 

@@ -7,9 +7,11 @@
 #include "llexec/diagnostic.hpp"
 #include "llexec/landlock_uapi.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace llexec {
@@ -116,6 +118,9 @@ struct Policy {
     /// The file that a grant stands in.
     [[nodiscard]] const std::string& file_of(const Grant& grant) const {
         return grant.file == 0 ? file : included.at(grant.file - 1);
+    }
+    [[nodiscard]] bool silences(std::string_view lint) const {
+        return std::ranges::find(allowed_lints, lint) != allowed_lints.end();
     }
 };
 

@@ -2,6 +2,7 @@
 #include "attach/exe_files.hpp"
 
 #include "llexec/fd.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/path_walk.hpp"
 #include "program/own_programs.hpp"
 
@@ -83,7 +84,7 @@ class Identifier {
 
     /// A program that does not exist is known by its path: it is selected as soon as it is there.
     Result<> add_missing(const Named& named, PathEnd end) {
-        note(named, std::string("cannot be opened: ") + std::strerror(ENOENT));
+        note(named, std::string("cannot be opened: ") + std::strerror(ENOENT), end.ends);
         if (named.kind != Kind::program || !end.ends)
             return {};
         return add_open(named.kind, named.path, std::move(end.fd), std::move(end.below));
@@ -93,7 +94,7 @@ class Identifier {
     /// directory. So does a program that is put there instead, without a reload.
     Result<> add_other(const Named& named, const PathEnd& end) {
         const bool program = named.kind == Kind::program;
-        note(named, program ? "is not a regular file" : "is not a directory");
+        note(named, program ? "is not a regular file" : "is not a directory", true);
         const std::size_t slash = end.path.rfind('/');
         std::string name = end.path.substr(slash + 1);
         if (!program || name.empty())
@@ -113,7 +114,7 @@ class Identifier {
     /// Fail-open, and said: of what nobody can look at, not even a path is known. One program must
     /// not be the end of all policies.
     Result<> leave_out(const Named& named, std::string_view what) {
-        note(named, what);
+        note(named, what, false);
         return {};
     }
 
@@ -135,20 +136,24 @@ class Identifier {
         return {};
     }
 
-    void note(const Named& named, std::string_view what) {
+    void note(const Named& named, std::string_view what, bool has_path) {
         const bool fatal = named.policy.enforce.missing_paths == MissingPaths::error;
         const std::string advice =
             fatal ? "or allow it with missing_paths = \"warn\""
-            : named.kind == Kind::program
-                ? "once it is a program, executions are selected by this path alone until the "
-                  "policies are loaded again"
-                : "programs beneath it are not selected until the policies are loaded again";
-        (fatal ? errors_ : result_.notes)
-            .push_back({.severity = fatal ? Severity::error : Severity::warning,
-                        .file = named.policy.file,
-                        .position = named.position,
-                        .message = named.path + " " + std::string(what),
-                        .advice = advice});
+            : named.kind == Kind::directory
+                ? "programs beneath it are not selected until the policies are loaded again"
+            : has_path ? "once it is a program, executions are selected by this path alone until "
+                         "the policies are loaded again"
+                       : "it is not selected until the policies are loaded again";
+        Diagnostic note = make_finding("missing-program", named.policy.file, named.position,
+                                       named.path + " " + std::string(what), advice);
+        if (fatal) {
+            note.severity = Severity::error;
+            note.lint.clear();
+            errors_.push_back(std::move(note));
+        } else if (!named.policy.silences(note.lint)) {
+            result_.notes.push_back(std::move(note));
+        }
     }
 
     Result<> add_open(Kind kind, std::string path, UniqueFd fd, std::string below = {}) {

@@ -72,9 +72,6 @@ std::vector<Enforced> check_kernel(PolicySet& set, const KernelSupport& support,
     std::erase_if(set.policies, [&](const Policy& policy) {
         auto built = build(policy, support);
         std::vector<Diagnostic>& notes = built ? built->notes : built.error().diagnostics;
-        std::erase_if(notes, [&](const Diagnostic& note) {
-            return std::ranges::find(policy.allowed_lints, note.lint) != policy.allowed_lints.end();
-        });
         std::ranges::move(notes, std::back_inserter(set.diagnostics));
         if (!built)
             set.diagnostics.push_back({.severity = Severity::error,
@@ -152,8 +149,7 @@ void add_lints(PolicySet& set, const CheckOptions& options, const AccessMasks& r
         for (const Diagnostic& diagnostic : check_attachable(policy))
             if (!policy.match.empty())
                 set.diagnostics.push_back(diagnostic);
-            else if (std::ranges::find(policy.allowed_lints, "no-match") ==
-                     policy.allowed_lints.end())
+            else if (!policy.silences("no-match"))
                 set.diagnostics.push_back(make_finding("no-match", policy.file, diagnostic.position,
                                                        diagnostic.message, diagnostic.advice));
     if (options.text_only) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "llexec/landlock.hpp"
 #include "llexec/landlock_uapi.hpp"
+#include "llexec/lint.hpp"
 #include "llexec/path_walk.hpp"
 #include "llexec/printable.hpp"
 
@@ -59,24 +60,18 @@ class Builder {
     }
 
   private:
-    void report(Severity severity, const std::string& file, Position position, std::string message,
-                std::string advice = {}) {
-        built_.notes.push_back(Diagnostic{.severity = severity,
-                                          .file = file,
-                                          .position = position,
-                                          .message = std::move(message),
-                                          .advice = std::move(advice)});
-        fatal_ = fatal_ || severity == Severity::error;
-    }
-
-    /// About the first place that names an object.
-    void report(Severity severity, const std::vector<Grant>& grants, std::string message,
-                std::string advice) {
-        if (grants.empty())
-            report(severity, policy_.file, {}, std::move(message), std::move(advice));
-        else
-            report(severity, policy_.file_of(grants.front()), grants.front().position,
-                   std::move(message), std::move(advice));
+    /// A finding of that lint, unless the policy silences it; or an error.
+    void report(bool fatal, std::string_view lint, const std::string& file, Position position,
+                std::string message, std::string advice = {}) {
+        fatal_ = fatal_ || fatal;
+        if (!fatal && policy_.silences(lint))
+            return;
+        Diagnostic note = make_finding(lint, file, position, std::move(message), std::move(advice));
+        if (fatal) {
+            note.severity = Severity::error;
+            note.lint.clear();
+        }
+        built_.notes.push_back(std::move(note));
     }
 
     std::unexpected<Error> refuse(ErrorKind kind, std::string what, std::string hint = {}) {
@@ -150,10 +145,8 @@ class Builder {
 
     void lose(Position position, std::string message) {
         lost_something_ = true;
-        report(policy_.enforce.compat == Compat::strict ? Severity::error : Severity::warning,
-               policy_.file, position, std::move(message));
-        if (!fatal_)
-            built_.notes.back().lint = "kernel-lacks-right";
+        report(policy_.enforce.compat == Compat::strict, "kernel-lacks-right", policy_.file,
+               position, std::move(message));
     }
 
     /// What the file system is like is no error of the policy, unless it says so: whoever owns one
@@ -161,11 +154,11 @@ class Builder {
     void skip_path(const PathRule& rule, std::string what, const std::string& advice) {
         ++built_.rules_skipped;
         const bool fatal = policy_.enforce.missing_paths == MissingPaths::error;
-        report(fatal ? Severity::error : Severity::warning, rule.grants, std::move(what),
+        // About the first place that names it.
+        const Grant first = rule.grants.empty() ? Grant{} : rule.grants.front();
+        report(fatal, "missing-path", policy_.file_of(first), first.position, std::move(what),
                fatal ? advice + ", or remove the rule, or use missing_paths = \"warn\""
                      : "the rule is left out, and what it grants is denied");
-        if (!fatal)
-            built_.notes.back().lint = "missing-path";
     }
 
     void skip_unusable(const PathRule& rule, std::string_view reason) {

@@ -33,11 +33,10 @@ const std::string& Files::problem(const std::string& path) {
     const auto [entry, added] = problems_.try_emplace(path);
     if (!added)
         return entry->second;
-    if (const Facts& seen = facts(path); !seen.exists)
-        entry->second = std::generic_category().message(seen.error);
-    else if (const auto opened = open_named(path);
-             !opened && opened.error().kind == ErrorKind::policy)
+    if (const auto opened = open_named(path); !opened && opened.error().kind == ErrorKind::policy)
         entry->second = opened.error().reason();
+    else if (const Facts& seen = facts(path); !seen.exists)
+        entry->second = std::generic_category().message(seen.error);
     return entry->second;
 }
 

@@ -16,14 +16,14 @@ namespace lint {
 
 void Findings::add(std::string_view lint, Position position, std::string message,
                    std::string advice) {
-    if (std::ranges::find(policy_.allowed_lints, lint) == policy_.allowed_lints.end())
+    if (!policy_.silences(lint))
         findings_.push_back(
             make_finding(lint, policy_.file, position, std::move(message), std::move(advice)));
 }
 
 void Findings::add(std::string_view lint, const std::vector<Grant>& grants, std::string message,
                    std::string advice) {
-    if (std::ranges::find(policy_.allowed_lints, lint) != policy_.allowed_lints.end())
+    if (policy_.silences(lint))
         return;
     const Grant first = grants.empty() ? Grant{} : grants.front();
     findings_.push_back(make_finding(lint, policy_.file_of(first), first.position,

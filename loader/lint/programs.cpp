@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lint/checks.hpp"
+#include "llexec/path_walk.hpp"
 #include "policy/text.hpp"
 #include "program/own_programs.hpp"
 
@@ -39,15 +40,28 @@ void check_directory(Findings& findings, Files& files, const DirectoryPath& dire
                    "programs beneath it are not selected until the policies are loaded again");
 }
 
+/// Whether what is put there later is selected by its path, as loading has it.
+bool has_path(const std::string& path) {
+    const auto end = walk_named(path);
+    return end && end->ends;
+}
+
 void check_program(Findings& findings, Files& files, const ExePath& exe) {
     const std::string shown = printable(exe.path);
     const Files::Facts& facts = files.facts(exe.path);
     if (const std::string& problem = files.problem(exe.path); !problem.empty()) {
-        report_missing(findings, exe.position,
-                       fmt::format("'{}' cannot be opened: {}", shown, problem),
-                       facts.exists ? "executions of that file are not selected"
-                                    : "once it exists, it is selected by this path alone until the "
-                                      "policies are loaded again");
+        report_missing(
+            findings, exe.position, fmt::format("'{}' cannot be opened: {}", shown, problem),
+            facts.exists         ? "executions of that file are not selected"
+            : has_path(exe.path) ? "once it exists, it is selected by this path alone "
+                                   "until the policies are loaded again"
+                                 : "it is not selected until the policies are loaded again");
+        return;
+    }
+    if (!S_ISREG(facts.mode)) {
+        report_missing(findings, exe.position, fmt::format("'{}' is not a regular file", shown),
+                       "once it is a program, executions are selected by this path alone until the "
+                       "policies are loaded again");
         return;
     }
     if (is_own_program(exe.path)) {

@@ -192,8 +192,7 @@ class Parser {
         for (const auto& document : documents_) {
             SourceLines lines(document->text);
             for (Diagnostic& diagnostic : document->reader.take()) {
-                if (std::ranges::find(policy_.allowed_lints, diagnostic.lint) !=
-                    policy_.allowed_lints.end())
+                if (policy_.silences(diagnostic.lint))
                     continue;
                 lines.show(diagnostic);
                 parsed.diagnostics.push_back(std::move(diagnostic));

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <set>
 
 using namespace llexec;
 using namespace llexec::testing;
@@ -201,6 +202,33 @@ TEST_CASE("a right that this version does not know is reported, never dropped in
         return note.message ==
                "network right 0x10000000000 stays unrestricted: this kernel does not have it";
     }));
+    policy.enforce.compat = Compat::strict;
+    CHECK_FALSE(build(policy, kernel).has_value());
+}
+
+TEST_CASE("what a policy silences is not reported, but where it asks for an error") {
+    FakeLandlock kernel(3);
+    Policy policy = everything();
+    policy.paths.push_back(on("/missing", read_file, {5, 6}));
+    const auto lints = [&](std::vector<std::string> allowed) {
+        policy.allowed_lints = std::move(allowed);
+        std::set<std::string> found;
+        const auto built = build(policy, kernel);
+        for (const Diagnostic& note : built.value().notes)
+            found.insert(note.lint);
+        return found;
+    };
+    CHECK(lints({}) == std::set<std::string>{"kernel-lacks-right", "missing-path"});
+    CHECK(lints({"missing-path"}) == std::set<std::string>{"kernel-lacks-right"});
+    CHECK(lints({"kernel-lacks-right"}) == std::set<std::string>{"missing-path"});
+    policy.allowed_lints = {"kernel-lacks-right", "missing-path"};
+    policy.enforce.missing_paths = MissingPaths::error;
+    const auto refused = build(policy, kernel);
+    REQUIRE_FALSE(refused.has_value());
+    REQUIRE(refused.error().diagnostics.size() == 1);
+    CHECK(refused.error().diagnostics[0].severity == Severity::error);
+    CHECK(refused.error().diagnostics[0].lint.empty());
+    policy.enforce = Enforce{};
     policy.enforce.compat = Compat::strict;
     CHECK_FALSE(build(policy, kernel).has_value());
 }

@@ -168,6 +168,9 @@ TEST_CASE("what could not be built is an error") {
     const std::string program = all(matching(files / "nothing"));
     CHECK(errors(program).empty());
     CHECK(errors(program + std::string(strict)).size() == 1);
+    const std::string no_program = all(matching(files / "dir"));
+    CHECK(errors(no_program).empty());
+    CHECK(errors(no_program + std::string(strict)).size() == 1);
     const std::string directory = all(beneath(files / "nothing"));
     CHECK(errors(directory).empty());
     CHECK(errors(directory + std::string(strict)).size() == 1);
@@ -211,6 +214,27 @@ TEST_CASE("what loading leaves out is found") {
         REQUIRE(found.size() == 1);
         CHECK(found[0].find("a symbolic link of user 4711 leads to") != std::string::npos);
     }
+}
+
+TEST_CASE("whether a program is selected once it is there is said") {
+    const Files files;
+    const auto advice = [](const std::string& program) {
+        for (const Diagnostic& finding : findings_of({all(matching(program))}))
+            if (finding.lint == "missing-program")
+                return finding.advice;
+        return std::string("not missing");
+    };
+    CHECK(advice(files / "program") == "not missing");
+    for (const char* const by_path : {"nothing", "dir"})
+        CHECK(advice(files / by_path).find("selected by this path alone") != std::string::npos);
+    fs::create_symlink("nothing/../program", files / "by-nothing");
+    CHECK(advice(files / "by-nothing") == "it is not selected until the policies are loaded again");
+    if (::geteuid() != 0)
+        return; // nobody else gives files away
+    fs::create_symlink("nothing", files / "to-nothing");
+    CHECK(advice(files / "to-nothing").find("selected by this path alone") != std::string::npos);
+    REQUIRE(::lchown((files / "to-nothing").c_str(), 4711, static_cast<gid_t>(-1)) == 0);
+    CHECK(advice(files / "to-nothing") == "it is not selected until the policies are loaded again");
 }
 
 TEST_CASE("what the text alone says needs no machine") {
