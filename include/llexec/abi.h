@@ -223,7 +223,7 @@ struct llexec_event {
 	__s32 error; /* negative errno of a failure, or 0 */
 	char policy[LLEXEC_POLICY_NAME_SIZE];
 	char filename[LLEXEC_EVENT_PATH_SIZE]; /* as passed to execve(2) */
-	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file that runs: a script's interpreter */
+	char exe[LLEXEC_EVENT_PATH_SIZE]; /* path of the file as it is known then, see events.hpp */
 };
 
 /*

@@ -66,7 +66,9 @@ struct PolicyStatus {
     OnError on_error = OnError::deny;
     std::optional<std::uint32_t> slot;       ///< index into the ruleset map
     std::optional<std::uint64_t> ruleset_id; ///< Landlock's ID; none if the slot is empty
-    // Executions since this generation was loaded:
+    // Executions since this generation was loaded. With bprm_creds_for_exec, a script that it is
+    // for before and after its interpreter is known counts twice, the second time as nested; and
+    // what fails later counts as well.
     std::uint64_t matched = 0;
     std::uint64_t applied = 0;
     std::uint64_t nested = 0; ///< matched, but already enforced by the caller's domain
@@ -84,7 +86,7 @@ struct Status {
     std::vector<PolicyStatus> policies; ///< in layer order
     /// Which counters these are: others, that began anew, have another number until the next boot.
     std::uint64_t counters = 0;
-    // Since the programs were attached:
+    // Since the programs were attached. The last two count layers and records, one for each policy.
     std::uint64_t executions_matched = 0;
     std::uint64_t executions_refused = 0;
     std::uint64_t executions_killed = 0;

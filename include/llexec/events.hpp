@@ -28,7 +28,8 @@ enum class Outcome {
 /// "applied", "nested" and so on.
 [[nodiscard]] std::string_view to_string(Outcome outcome);
 
-/// One policy that one execution matched.
+/// One policy that one execution matched, or each of the two decisions about a script, see
+/// PolicyStatus.
 struct Event {
     std::chrono::nanoseconds time{}; ///< CLOCK_BOOTTIME
     std::uint64_t generation = 0;
@@ -40,7 +41,8 @@ struct Event {
     std::uint64_t ruleset_id = 0; ///< Landlock's ID; 0 if the policy only observes
     std::string policy;
     std::string filename; ///< as passed to execve(2); cut at 255 bytes
-    std::string exe;      ///< what runs (a script's interpreter); empty if longer than 255 bytes
+    std::string exe;      ///< what runs: a script's interpreter, or the script where that was not
+                          ///< known yet (bprm_creds_for_exec); empty if longer than 255 bytes
 };
 
 /// Consumes the events of the loaded programs. Several readers share them: each event is read once.

@@ -36,8 +36,8 @@ struct ProbeReport {
     [[nodiscard]] bool can_attach() const;
 };
 
-/// Tries each prerequisite. Loads the programs to see whether the verifier takes them, but attaches
-/// nothing and leaves nothing behind.
+/// Tries each prerequisite. Loads the programs, and attaches them for a moment with maps that say
+/// that nothing is enforced; leaves nothing behind.
 [[nodiscard]] ProbeReport probe_kernel();
 
 } // namespace llexec
