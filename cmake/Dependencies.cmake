@@ -24,5 +24,6 @@ find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /usr/local/sbin /sbin
 
 if(BUILD_TESTING)
   find_package(Catch2 REQUIRED) # 2.13 (Debian 12) or 3
+  pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing)
   find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 endif()

@@ -173,7 +173,9 @@ struct RestrictOptions {
 /// where it can be interrupted; those of their system calls that are not restarted then, such as
 /// epoll_wait(2), fail with EINTR. Below ABI 8, a process of one thread is restricted as a thread.
 /// One of several, and one that /proc/self/task says nothing about, is what options.without_tsync
-/// is for: refuse is an error of kind unsupported.
+/// is for: refuse is an error of kind unsupported. Not restricted is what the process has done by
+/// an io_uring instance with credentials from before: one with IORING_SETUP_SQPOLL, or with
+/// IORING_REGISTER_PERSONALITY.
 ///
 /// next_exec: takes effect in the next execve(2) that succeeds; failed ones leave it waiting, and
 /// children inherit it. The kernel keeps one such ruleset for a thread: several are an error of

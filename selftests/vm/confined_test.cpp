@@ -6,6 +6,8 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <liburing.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -263,6 +265,36 @@ TEST_CASE_METHOD(Confined, "a confined program can use the files that it inherit
                             [&] { ::dup2(::open(file.c_str(), O_RDONLY | O_CLOEXEC), inherited); });
     CAPTURE(ended.out, ended.err);
     CHECK(ended["read-fd:9"] == "allowed");
+    CHECK(ended[world.read_closed] == "denied");
+}
+
+TEST_CASE_METHOD(Confined, "a confined program can use credentials that an io_uring brings along") {
+    CAPTURE(point);
+    // Run in the caller. As the probe expects it: the instance is 10, its parameters are in 11.
+    const auto leave_ring = [] {
+        io_uring_params parameters{};
+        io_uring ring{};
+        const int file = ::memfd_create("parameters", MFD_CLOEXEC);
+        if (::io_uring_queue_init_params(4, &ring, &parameters) != 0 ||
+            ::io_uring_register_personality(&ring) != 1 || ::dup2(ring.ring_fd, 10) != 10 ||
+            ::write(file, &parameters, sizeof(parameters)) !=
+                static_cast<ssize_t>(sizeof(parameters)) ||
+            ::dup2(file, 11) != 11)
+            ::_exit(126);
+    };
+    const std::string path = (world.closed / "file").string();
+    const std::string own = "read-uring:0:" + path;
+    const std::string brought = "read-uring:1:" + path;
+    unload();
+    Ended ended = run({world.program, own, brought, world.read_closed}, leave_ring);
+    CAPTURE(ended.out, ended.err, ended.status);
+    for (const std::string& word : {own, brought, world.read_closed})
+        CHECK(ended[word] == "allowed");
+    load({{"p", world.policy()}}, point);
+    ended = run({world.program, own, brought, world.read_closed}, leave_ring);
+    CAPTURE(ended.out, ended.err, ended.status);
+    CHECK(ended[own] == "denied");
+    CHECK(ended[brought] == "allowed");
     CHECK(ended[world.read_closed] == "denied");
 }
 

@@ -40,7 +40,7 @@ void say(const std::string& line) {
 }
 
 Answer answer(const Word& word) {
-    for (const auto attempt : {try_access, try_unix_socket, describe_state, try_launch})
+    for (const auto attempt : {try_access, try_unix_socket, try_uring, describe_state, try_launch})
         if (auto result = attempt(word))
             return *result;
     return {.exit = not_tried, .text = "unknown word"};

@@ -32,6 +32,7 @@ Answer judge(long result, int denial);
 /// Each answers the words that it knows.
 std::optional<Answer> try_access(const Word& word);
 std::optional<Answer> try_unix_socket(const Word& word);
+std::optional<Answer> try_uring(const Word& word);
 std::optional<Answer> describe_state(const Word& word);
 std::optional<Answer> try_launch(const Word& word);
 
