@@ -122,7 +122,7 @@ class Crash {
     /// Lets llexecd go on until it is ready, or kills it in `step`; and counts its calls.
     End follow(Steps& steps, Llexecd& daemon, const Step& step) {
         made.clear();
-        for (int quiet = 0; quiet < 6000;) {
+        for (int quiet = 0; quiet < 6000 * slowness();) {
             const auto call = steps.next();
             if (!call) {
                 ++quiet;
@@ -402,7 +402,7 @@ TEST_CASE_METHOD(Crash,
         Llexecd daemon(place, {}, steps.in_child());
         steps.watch(daemon.pid());
         int failed = 0;
-        for (int quiet = 0; quiet < 3000 && daemon.is_running();) {
+        for (int quiet = 0; quiet < 3000 * slowness() && daemon.is_running();) {
             if (!steps.next()) {
                 ++quiet;
                 continue;
