@@ -12,7 +12,7 @@ namespace tsync {
 using llexec::BuiltRuleset;
 using llexec::KernelSupport;
 
-/// The running kernel. The test fails if it has no Landlock.
+/// The running kernel. Throws if it has no Landlock. On any thread.
 KernelSupport kernel();
 
 /// Whether it has that ABI version. If not, says that the test is left out, and why.
@@ -39,7 +39,8 @@ class Files {
     std::string path_;
 };
 
-/// What a policy file with this [[ruleset]] and these rules becomes on this kernel.
+/// What a policy file with this [[ruleset]] and these rules becomes on this kernel. Throws if it is
+/// not all of it. On any thread.
 BuiltRuleset build(const std::string& policy);
 
 /// A ruleset that scopes signals and abstract unix sockets.
