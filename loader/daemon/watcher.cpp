@@ -188,6 +188,8 @@ void Watcher::note(const inotify_event& event, Changes& changes) const {
 
 Result<Changes> Watcher::read() {
     Changes changes;
+    if (!inotify_.valid())
+        return changes;
     alignas(inotify_event) std::array<char, 64 * (sizeof(inotify_event) + NAME_MAX + 1)> buffer{};
     for (int reads = 0; reads < max_reads; ++reads) {
         const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());

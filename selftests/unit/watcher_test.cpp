@@ -278,6 +278,8 @@ TEST_CASE("who cannot watch anything knows the paths, and tells nothing") {
     CHECK(tree.watcher->fd() < 0);
     tree.watch({{"dir/sub/file", Watch::content}});
     CHECK(tree.watcher->fingerprint().size() == 1);
+    tree.replace("dir/sub/file");
+    CHECK(tree.changed().empty());
 }
 
 TEST_CASE("fingerprints are of what stands at the paths") {
