@@ -523,6 +523,9 @@ TEST_CASE("explain says what the kernel does") {
 // The last one: the process stays in its namespaces.
 TEST_CASE("explain says what the kernel does on another mount than the root's") {
     if (const int error = enter_namespaces(); error != 0) {
+        // In the machine, it is root who asks.
+        if (std::getenv("VMTEST") != nullptr)
+            FAIL("nothing can be mounted here: " << std::strerror(error));
         WARN("skipped, nothing can be mounted here: " << std::strerror(error));
         return;
     }

@@ -27,8 +27,11 @@ std::set<std::uint32_t> ids(int (*next)(std::uint32_t, std::uint32_t*)) {
     return result;
 }
 
-void write_to(const std::string& name, const char* text) {
-    std::ofstream(fs::path(tracing) / name) << text;
+/// Whether it could.
+bool write_to(const std::string& name, const char* text) {
+    std::ofstream file(fs::path(tracing) / name);
+    file << text << std::flush;
+    return file.good();
 }
 
 /// One reference less: "ruleset=ID.VERSION" without its version.
@@ -109,10 +112,10 @@ std::uint64_t ruleset_id(std::uint32_t slot) {
 Trace::Trace() {
     fs::create_directory(tracing);
     REQUIRE(fs::exists(fs::path(tracing) / "events/landlock"));
-    for (const char* const event :
-         {"create_ruleset", "free_ruleset", "create_domain", "enforce_domain", "free_domain"})
-        write_to(std::string("events/landlock/landlock_") + event + "/enable", "1");
-    write_to("trace", "");
+    for (const char* const event : {"create_ruleset", "free_ruleset", "add_rule_path_beneath",
+                                    "create_domain", "enforce_domain", "free_domain"})
+        REQUIRE(write_to(std::string("events/landlock/landlock_") + event + "/enable", "1"));
+    REQUIRE(write_to("trace", ""));
 }
 
 Trace::~Trace() {
@@ -120,18 +123,27 @@ Trace::~Trace() {
     fs::remove(tracing, ignored);
 }
 
-std::vector<std::string> Trace::values(const std::string& event, const std::string& field) const {
+std::vector<std::string> Trace::lines(const std::string& event) const {
     std::vector<std::string> result;
     std::istringstream lines(text());
-    for (std::string line; std::getline(lines, line);) {
-        if (line.find("landlock_" + event + ": ") == std::string::npos)
-            continue;
-        const auto begin = line.find(" " + field + "=");
-        if (begin == std::string::npos)
-            continue;
-        const auto value = begin + field.size() + 2;
-        result.push_back(line.substr(value, line.find(' ', value) - value));
-    }
+    for (std::string line; std::getline(lines, line);)
+        if (line.find("landlock_" + event + ": ") != std::string::npos)
+            result.push_back(line);
+    return result;
+}
+
+std::string Trace::value(const std::string& line, const std::string& field) {
+    const auto begin = line.find(" " + field + "=");
+    if (begin == std::string::npos)
+        return {};
+    const auto value = begin + field.size() + 2;
+    return line.substr(value, line.find(' ', value) - value);
+}
+
+std::vector<std::string> Trace::values(const std::string& event, const std::string& field) const {
+    std::vector<std::string> result = lines(event);
+    for (std::string& line : result)
+        line = value(line, field);
     return result;
 }
 

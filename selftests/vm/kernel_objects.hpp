@@ -47,6 +47,10 @@ class Trace {
     Trace& operator=(const Trace&) = delete;
     ~Trace();
 
+    /// The events of that name, in order: "create_domain".
+    [[nodiscard]] std::vector<std::string> lines(const std::string& event) const;
+    /// Value of a field of such a line; "" if it has none.
+    static std::string value(const std::string& line, const std::string& field);
     /// Values of `field` in the events of that name, in order: ("create_domain", "domain").
     [[nodiscard]] std::vector<std::string> values(const std::string& event,
                                                   const std::string& field) const;

@@ -263,7 +263,7 @@ TEST_CASE_METHOD(Layers, "an event names ruleset and cgroup as the kernel does")
     const auto seen = events();
     REQUIRE(seen.size() == 1);
     CHECK(seen[0]["ruleset_id"] == status_of("p")["ruleset_id"]);
-    struct stat cgroup {};
+    struct stat cgroup{};
     REQUIRE(::stat("/sys/fs/cgroup/vmtest", &cgroup) == 0);
     CHECK(seen[0]["cgroup"] == cgroup.st_ino);
 }

@@ -84,6 +84,7 @@ TEST_CASE_METHOD(Lifecycle, "unload leaves no link, program, map or pin behind")
     CHECK(bpf_objects().maps.size() > objects.maps.size());
     CHECK(fs::exists(pins));
     const Process inside({world.program, "sleep:100"});
+    REQUIRE(eventually([&] { return status_of("p")["applied"] == 2; }));
     unload();
     CHECK(bpf_objects().links == objects.links);
     CHECK(bpf_objects().programs == objects.programs);

@@ -242,6 +242,8 @@ TEST_CASE_METHOD(Loaded, "an execution that does not happen leaves nothing behin
         CHECK(ended["nnp"] == "0");
         CHECK(ended[world.read_closed] == "allowed");
         CHECK(trace.values("enforce_domain", "domain").empty());
+        // The two that are no programs were selected, if that is done before that is known.
+        CHECK(trace.lines("create_domain").size() == (point == staged ? 2 : 0));
         CHECK(eventually([&] { return trace.domains_are_freed(); }));
         CHECK(run({launcher(), check, no_format, no_interpreter, "layers"})["layers"] == "0");
         // The next execution of the same task is as if they had not been.

@@ -66,6 +66,11 @@ fs::path launcher() {
     return copy;
 }
 
+bool all_confined(const std::string& ends) {
+    return ends.starts_with("allowed 0, denied ") && !ends.starts_with("allowed 0, denied 0,") &&
+           ends.ends_with(", other 0, refused 0, killed 0");
+}
+
 std::string match(const std::string& keys) {
     return "[[match]]\n" + keys + "\n";
 }

@@ -84,6 +84,7 @@ TEST_CASE_METHOD(Privileges, "an execution that fails does not set no_new_privs"
     const Ended ended =
         run({launcher(), "try-exec:" + broken.string(), "nnp"}, as_user(somebody, somebody));
     CHECK(ended["try-exec:" + broken.string()] == "errno 8"); // ENOEXEC
+    CHECK(status_of("p")["matched"] == (point == staged ? 1 : 0));
     CHECK(ended["nnp"] == "0");
 }
 

@@ -81,7 +81,7 @@ TEST_CASE_METHOD(Service,
         [&] { return daemon.status_line().starts_with("NOTHING IS ENFORCED: the policies in "); }));
     CHECK(unconfined());
     write_file(common, "abi = 9\n" + only(world.open));
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::this_thread::sleep_for(std::chrono::seconds(3) * slowness());
     CHECK(unconfined());
     fs::create_directories(place.root / "missing");
     fs::permissions(place.root / "missing", fs::perms{0755});

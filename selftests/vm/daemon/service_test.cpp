@@ -2,11 +2,14 @@
 //
 // llexecd: ready when it enforces, in step with its directory, and not needed for what is enforced.
 #include "catch.hpp"
+#include "kernel_objects.hpp"
 #include "service.hpp"
 
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <set>
 #include <sys/resource.h>
 #include <thread>
 
@@ -65,9 +68,18 @@ class Storm {
     Process process_;
 };
 
-bool all_confined(const std::string& ends) {
-    return ends.starts_with("allowed 0, denied ") && !ends.starts_with("allowed 0, denied 0,") &&
-           ends.ends_with(", other 0, refused 0, killed 0");
+/// What a process was granted by its last ruleset that it enforced on itself: rights by path.
+std::map<std::string, std::string> own_rules(const Trace& trace, pid_t pid) {
+    std::string ruleset;
+    for (const std::string& line : trace.lines("create_domain"))
+        if (line.find("-" + std::to_string(pid) + " ") != std::string::npos)
+            ruleset = Trace::value(line, "ruleset");
+    const std::string id = ruleset.substr(0, ruleset.find('.') + 1);
+    std::map<std::string, std::string> rules;
+    for (const std::string& line : trace.lines("add_rule_path_beneath"))
+        if (!id.empty() && Trace::value(line, "ruleset").starts_with(id))
+            rules[Trace::value(line, "path")] += Trace::value(line, "access_rights") + "|";
+    return rules;
 }
 
 /// While it lives, nobody gets an instance of inotify.
@@ -108,7 +120,22 @@ TEST_CASE_METHOD(Service, "the enforcement point is a setting") {
     CHECK(status()["enforce_at"] == staged);
     write_file(place.config, "enforce_at = \"bprm_committing_creds\"\n");
     CHECK(eventually([] { return status()["enforce_at"] == committing; }));
+}
+
+TEST_CASE_METHOD(Service, "no counters are written if the setting says so") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    CHECK(eventually([&] { return fs::exists(place.metrics); }));
+    write_file(place.config, "metrics = \"\"\n");
+    REQUIRE(daemon.reload());
+    fs::remove(place.metrics);
+    const fs::path usual = "/run/llexec/metrics.prom";
+    fs::remove(usual);
+    CHECK(confined());
+    std::this_thread::sleep_for(std::chrono::seconds(3) * slowness());
     CHECK_FALSE(fs::exists(place.metrics));
+    CHECK_FALSE(fs::exists(usual));
 }
 
 TEST_CASE_METHOD(Service, "settings that are not valid are reported, and change nothing") {
@@ -205,12 +232,21 @@ TEST_CASE_METHOD(Service, "a policy that is written, changed or removed is follo
     CHECK(eventually([&] { return confined(); }));
     place.remove("p");
     CHECK(eventually([&] { return unconfined(); }));
-    // A file that changes nothing makes no generation.
+}
+
+TEST_CASE_METHOD(Service, "a file that is no policy makes no generation") {
+    place.put("p", world.policy());
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
     const auto before = generation();
     write_file(place.policies / ".swap", "");
     write_file(place.policies / "notes.txt", "");
-    std::this_thread::sleep_for(std::chrono::seconds(2));
+    // Nothing has changed before: it looks after a tenth of a second.
+    std::this_thread::sleep_for(std::chrono::seconds(2) * slowness());
     CHECK(generation() == before);
+    // As it would with a policy.
+    place.put("q", world.policy());
+    CHECK(eventually([&] { return generation() > before; }));
 }
 
 TEST_CASE_METHOD(Service, "what a policy includes is followed") {
@@ -404,12 +440,38 @@ TEST_CASE_METHOD(Service, "llexecd keeps few capabilities, and confines itself")
     for (const char* const set : {"CapPrm", "CapEff", "CapBnd"})
         CHECK(field_of(daemon.pid(), set) == "0000000000200004");
     CHECK(field_of(daemon.pid(), "NoNewPrivs") == "1");
-    // Its own ruleset handles more than the self-test's.
-    CHECK(trace.values("create_ruleset", "handled_fs").size() >= 3);
     // It goes on to work.
     place.put("q", world.policy());
     CHECK(eventually([&] { return status()["policies"].size() == 3; }));
     REQUIRE(daemon.reload());
+}
+
+TEST_CASE_METHOD(Service, "llexecd grants itself its own directories, and no others") {
+    place.put("p", world.policy());
+    fs::create_directories("/run/systemd/journal");
+    const Trace trace;
+    Llexecd daemon(place);
+    REQUIRE(daemon.is_ready());
+    const auto rules = own_rules(trace, daemon.pid());
+    const fs::path programs = fs::canonical(place.self_test).parent_path();
+    std::set<std::string> written;
+    for (const auto& [path, access] : rules)
+        if (access.find("write_file") != std::string::npos)
+            written.insert(path);
+    CHECK(written == std::set<std::string>{place.state, "/run/llexec", "/sys/fs/bpf",
+                                           place.metrics.parent_path()});
+    const std::set<std::string> others{
+        "/etc",         "/usr",  fs::canonical("/lib"),  fs::canonical("/lib64"),
+        "/proc",        "/sys",  "/run/systemd/journal", place.root,
+        place.policies, programs};
+    for (const auto& [path, access] : rules) {
+        CAPTURE(path, access);
+        CHECK((written.contains(path) || others.contains(path) ||
+               path.starts_with(place.root.string() + "/notify.")));
+        // Nothing executes but the self-test.
+        CHECK((access.find("execute") != std::string::npos) == (path == programs));
+    }
+    CHECK(rules.contains("/etc"));
 }
 
 TEST_CASE_METHOD(Service, "an idle llexecd does not wake up") {

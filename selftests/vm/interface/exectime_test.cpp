@@ -209,7 +209,7 @@ TEST_CASE("exectime: what is stored does not count for has_ruleset") {
 
 /// How many files there are, deleted ones that something still holds included.
 int files_there(const std::string& file_system) {
-    struct statvfs counts {};
+    struct statvfs counts{};
     return ::statvfs(file_system.c_str(), &counts) == 0
                ? static_cast<int>(counts.f_files - counts.f_ffree)
                : -1;

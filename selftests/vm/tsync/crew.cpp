@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <semaphore.h>
+#include <string>
 #include <thread>
 #include <unistd.h>
 
@@ -101,6 +103,14 @@ std::vector<int> Crew::each(const Job& job) {
 std::size_t Crew::count(const Job& job) {
     const std::vector<int> results = each(job);
     return static_cast<std::size_t>(std::ranges::count(results, 0));
+}
+
+bool is_asleep(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t name_end = text.rfind(") ");
+    return name_end != std::string::npos && text.compare(name_end + 2, 1, "S") == 0;
 }
 
 } // namespace tsync

@@ -41,4 +41,7 @@ class Crew {
     std::vector<std::unique_ptr<Member>> members_;
 };
 
+/// Whether a thread of this process waits for something in the kernel.
+bool is_asleep(pid_t thread);
+
 } // namespace tsync

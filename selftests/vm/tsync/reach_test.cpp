@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
-#include <fstream>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -57,15 +56,6 @@ KernelSupport without_tsync() {
 Result<Reach> enforce_without_tsync(const BuiltRuleset& ruleset, WithoutTsync choice) {
     const Restriction restriction{.ruleset = &ruleset, .flags = default_flags()};
     return enforce_on_self({&restriction, 1}, without_tsync(), {.without_tsync = choice});
-}
-
-/// Whether a thread waits for something in the kernel.
-bool is_asleep(pid_t thread) {
-    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-    std::string text;
-    std::getline(file, text);
-    const std::size_t name_end = text.rfind(") ");
-    return name_end != std::string::npos && text.compare(name_end + 2, 1, "S") == 0;
 }
 
 } // namespace

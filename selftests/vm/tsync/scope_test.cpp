@@ -109,7 +109,7 @@ TEST_CASE("threads signal each other, restricted together or each for itself") {
         return;
     const BuiltRuleset ruleset = scoping();
     const Facts facts = in_child([&](const Report& report) {
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_handler = [](int) {
             ++arrived;
         };
