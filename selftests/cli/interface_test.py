@@ -209,7 +209,7 @@ class Interface(unittest.TestCase):
                     result = subprocess.run([*command, REPO / "docs/man" / page], text=True, capture_output=True,
                                             check=False, env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
                     if command[0] == "mandoc":
-                        self.assertEqual(result.stdout, "") # what is wrong
+                        self.assertEqual(result.stdout, "")  # what is wrong
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
 
 
