@@ -4,7 +4,6 @@
 #include "commands.hpp"
 #include "llexec/landlock.hpp"
 #include "llexec/lint.hpp"
-#include "llexec/path_walk.hpp"
 #include "llexec/policy_file.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
@@ -180,21 +179,17 @@ void tidy(std::vector<Diagnostic>& diagnostics, const CheckOptions& options) {
 
 void check(const CheckOptions& options, Context& context) {
     PolicySet set = read_policies(*options.arguments);
-    const auto running = query_kernel_support();
-    // Without Landlock here, it is the newest kernel that is checked for.
-    if (options.abi == 0 && !running && is_shortage(running.error())) {
-        fail(context, running.error());
+    const auto support = support_for(options.abi);
+    if (!support) {
+        fail(context, support.error());
         return;
     }
-    const KernelSupport support = options.abi != 0 ? support_of_abi(options.abi)
-                                  : running        ? *running
-                                                   : support_of_abi(newest_known_abi());
-    add_lints(set, options, support.rights);
+    add_lints(set, options, support->rights);
     std::vector<Enforced> enforced;
     if (options.abi != 0)
-        enforced = check_kernel(set, support, dry_run);
-    else if (running && !options.text_only)
-        check_kernel(set, support,
+        enforced = check_kernel(set, *support, dry_run);
+    else if (query_kernel_support() && !options.text_only)
+        check_kernel(set, *support,
                      [](const auto&... arguments) { return build_ruleset(arguments...); });
     tidy(set.diagnostics, options);
     if (options.strict)

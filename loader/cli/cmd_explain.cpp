@@ -3,7 +3,6 @@
 // llexec explain: is an access allowed, by what, and what would allow it.
 #include "commands.hpp"
 #include "llexec/explain.hpp"
-#include "llexec/path_walk.hpp"
 #include "output.hpp"
 #include "policy_arguments.hpp"
 
@@ -172,16 +171,6 @@ void print_verdict(const Policy& policy, const Verdict& verdict, int abi) {
     }
 }
 
-Result<KernelSupport> kernel_for(const ExplainOptions& options) {
-    if (options.abi != 0)
-        return support_of_abi(options.abi);
-    auto running = query_kernel_support();
-    // Without Landlock here, the answer is that of the newest one.
-    if (!running && !is_shortage(running.error()))
-        return support_of_abi(newest_known_abi());
-    return running;
-}
-
 /// One access, judged by all policies. nullopt if the error was reported.
 std::optional<bool> explain_one(const AccessRequest& request, std::span<const Policy> policies,
                                 const Explainer& explainer, int abi, Context& context,
@@ -219,7 +208,7 @@ void explain(const ExplainOptions& options, const std::vector<AccessRequest>& re
     const auto set = read_valid_policies(*options.arguments, context, "nothing is explained");
     if (!set)
         return;
-    const auto support = kernel_for(options);
+    const auto support = support_for(options.abi);
     if (!support) {
         fail(context, support.error());
         return;

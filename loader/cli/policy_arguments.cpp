@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "policy_arguments.hpp"
 
+#include "llexec/path_walk.hpp"
 #include "output.hpp"
 
 #include <CLI/CLI.hpp>
@@ -38,6 +39,15 @@ void add_abi_option(CLI::App& command, int& abi, const std::string& description)
                        ? std::string()
                        : fmt::format("{} is not a number from 1 to {}", value, last);
         });
+}
+
+Result<KernelSupport> support_for(int abi) {
+    if (abi != 0)
+        return support_of_abi(abi);
+    auto running = query_kernel_support();
+    if (!running && !is_shortage(running.error()))
+        return support_of_abi(newest_known_abi());
+    return running;
 }
 
 PolicySet read_policies(const PolicyArguments& arguments) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "commands.hpp"
+#include "llexec/landlock.hpp"
 #include "llexec/policy_file.hpp"
 
 #include <cstdio>
@@ -28,6 +29,10 @@ std::shared_ptr<PolicyArguments> add_document_arguments(CLI::App& command);
 
 /// Adds --abi N, a Landlock ABI version: what is no such number is a usage error.
 void add_abi_option(CLI::App& command, int& abi, const std::string& description);
+
+/// The kernel of that option; for 0 the running one or, where that has no Landlock or does not say,
+/// the newest that is known. A shortage is an error: it says nothing about the kernel.
+[[nodiscard]] Result<KernelSupport> support_for(int abi);
 
 /// Reads them. Findings are in the set.
 [[nodiscard]] PolicySet read_policies(const PolicyArguments& arguments);
