@@ -135,7 +135,8 @@ Result<> Enforcement::apply(const StoredSet& stored, std::vector<Policy> policie
 
 /// Of a set that was enforced before. What is missing by now may be the work of whoever owns that
 /// path: with missing_paths = "error", he could keep all policies from being enforced. To leave it
-/// out fails closed: nothing is granted on it, and a program is selected by its path.
+/// out fails closed where it is granted something. A program that is missing is selected by its
+/// path; one that cannot be looked at is not, which is said (identify_named_files()).
 Result<> Enforcement::apply_what_there_is(const StoredSet& stored) {
     auto applied = apply(stored, stored.set.policies);
     if (applied || applied.error().kind != ErrorKind::policy)
